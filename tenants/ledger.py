@@ -1,0 +1,242 @@
+"""The ledger: every mutation appends here in its own transaction; whoever tells anybody anything reads here.
+
+Writers promise no order. ``publish`` gives committed rows their ``seq``, one publisher per stream at a time,
+so a reader that resumes from its cursor misses nothing although writers commit out of order (concurrency.md,
+"Ledger order"). A stream is a project, or the team itself where there is no project.
+"""
+
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass, field
+from datetime import datetime
+from typing import Any
+from uuid import UUID
+
+from psycopg.types.json import Jsonb
+
+from tenants import ids
+from tenants.db import Row, Transaction, teamless, transaction
+from tenants.principal import Principal
+from tenants.problems import Code, Problem
+
+_BATCH = 1000
+
+# Called after a commit that appended, with the stream (team, project or None) and whose inboxes got something. The
+# app above registers the publisher's nudge here, since this app knows nobody above it.
+listeners: list[Callable[[UUID, UUID | None, frozenset[str]], object]] = []
+
+
+@dataclass(frozen=True, slots=True)
+class Fact:
+    """What happened, before it is written: a dotted type in the past tense, its subject, and JSON data.
+
+    ``recipient`` puts it into an inbox: ``ins:<uuid>``, ``agt:<uuid>`` or ``all``.
+    """
+
+    type: str
+    subject_kind: str
+    subject_id: str
+    data: dict[str, Any] = field(default_factory=dict)
+    recipient: str | None = None
+
+
+_INSERT = """
+INSERT INTO tenants_event (team_id, project_id, type, at, door, actor_kind, actor_id, actor_name, instance_id,
+                           subject_kind, subject_id, recipient, request_id, address, data)
+SELECT %(team)s, %(project)s, f.type, clock_timestamp(), %(door)s, %(actor_kind)s, %(actor_id)s,
+%(actor_name)s, %(instance)s, f.subject_kind, f.subject_id, f.recipient, %(request_id)s, %(address)s, f.data
+FROM unnest(%(types)s::text[], %(kinds)s::text[], %(subjects)s::text[], %(recipients)s::text[],
+%(data)s::jsonb[]) WITH ORDINALITY AS f(type, subject_kind, subject_id, recipient, data, n) ORDER BY f.n
+"""
+
+
+def append(
+    tx: Transaction,
+    principal: Principal,
+    facts: Sequence[Fact],
+    *,
+    project_id: UUID | None,
+    instance_id: UUID | None = None,
+) -> None:
+    """Write facts in the caller's own transaction, and tell the listeners once it has committed."""
+    tx.run(
+        _INSERT,
+        {
+            "team": principal.team_id,
+            "project": project_id,
+            "door": principal.door,
+            "actor_kind": principal.actor.kind,
+            "actor_id": principal.actor.id,
+            "actor_name": principal.actor.name,
+            "instance": instance_id,
+            "request_id": principal.request_id,
+            "address": principal.address,
+            "types": [fact.type for fact in facts],
+            "kinds": [fact.subject_kind for fact in facts],
+            "subjects": [fact.subject_id for fact in facts],
+            "recipients": [fact.recipient for fact in facts],
+            "data": [Jsonb(fact.data) for fact in facts],
+        },
+    )
+    recipients = frozenset(fact.recipient for fact in facts if fact.recipient)
+    tx.after_commit(lambda: _tell(principal.team_id, project_id, recipients))
+
+
+def record(tx: Transaction, principal: Principal, *facts: Fact, project_id: UUID | None = None) -> None:
+    """``append`` for the management services, which act for no instance."""
+    append(tx, principal, facts, project_id=project_id)
+
+
+def _tell(team_id: UUID, project_id: UUID | None, recipients: frozenset[str]) -> None:
+    for listener in listeners:
+        listener(team_id, project_id, recipients)
+
+
+_ENSURE_HEAD = """
+INSERT INTO tenants_ledgerhead (id, team_id, project_id, last_seq, oldest_seq)
+VALUES (%s, %s, %s, 0, 1) ON CONFLICT (team_id, project_id) DO NOTHING
+"""
+_TAKE_TURN = """
+SELECT id, last_seq FROM tenants_ledgerhead
+WHERE team_id = %(team)s AND project_id IS NOT DISTINCT FROM %(project)s FOR NO KEY UPDATE SKIP LOCKED
+"""
+# The snapshot of this statement is taken after the turn was: it sees all that earlier publishers numbered.
+_NUMBER = """
+WITH batch AS (
+    SELECT id, %(last)s + row_number() OVER (ORDER BY id) AS seq
+    FROM (SELECT id FROM tenants_event
+          WHERE team_id = %(team)s AND project_id {stream} AND seq IS NULL
+          ORDER BY id LIMIT {batch}) AS waiting
+), numbered AS (
+    UPDATE tenants_event e SET seq = batch.seq FROM batch WHERE e.team_id = %(team)s AND e.id = batch.id
+    RETURNING e.seq
+)
+UPDATE tenants_ledgerhead h SET last_seq = n.last
+FROM (SELECT max(seq) AS last, count(*) AS many FROM numbered) AS n
+WHERE h.team_id = %(team)s AND h.id = %(head)s AND n.many > 0 RETURNING n.last, n.many
+"""
+
+
+def _stream(project_id: UUID | None) -> str:
+    return "IS NULL" if project_id is None else "= %(project)s"
+
+
+def publish(team_id: UUID, project_id: UUID | None) -> int | None:
+    """Number what has been committed to one stream. The last number given, or None if another has the turn.
+
+    0 when there was nothing. Idempotent; a publisher killed before COMMIT leaves everything as it was.
+    """
+    names = {"team": team_id, "project": project_id}
+    last: int = 0
+    while True:
+        with transaction(team_id) as tx:
+            head = tx.run(_TAKE_TURN, names).fetchone()
+            if head is None:
+                created = tx.run(_ENSURE_HEAD, [ids.new_id(), team_id, project_id]).rowcount
+                if not created:
+                    return None
+                continue
+            statement = _NUMBER.format(stream=_stream(project_id), batch=_BATCH)
+            done = tx.run(statement, names | {"last": head["last_seq"], "head": head["id"]}).fetchone()
+            if done is None:
+                return last
+            last = done["last"]
+            if done["many"] < _BATCH:
+                return last
+
+
+def unpublished() -> list[tuple[UUID, UUID | None]]:
+    """Streams with unpublished events, over all teams: what the backstop sweep works through."""
+    with teamless(reason="the publisher's backstop lists streams over all teams") as cursor:
+        rows = cursor.execute("SELECT team_id, project_id FROM interlock_unpublished()").fetchall()
+    return [(row["team_id"], row["project_id"]) for row in rows]
+
+
+_COLUMNS = """e.id, e.seq, e.type, e.at, e.door, e.actor_kind, e.actor_id, e.actor_name, e.instance_id,
+       e.subject_kind, e.subject_id, e.recipient, e.data"""
+
+
+def read(
+    tx: Transaction,
+    project_id: UUID | None,
+    *,
+    after: int,
+    limit: int,
+    types: Sequence[str] = (),
+    actor: str | None = None,
+    subject: str | None = None,
+    recipients: Sequence[str] = (),
+    since: datetime | None = None,
+    until: datetime | None = None,
+) -> list[Row]:
+    """Published events of a stream after a cursor, oldest first.
+
+    ``types`` are SQL LIKE patterns made by the caller; ``recipients`` restricts to an inbox. Raises Problem
+    ``cursor_expired`` below what retention left.
+    """
+    where = [f"e.team_id = %(team)s AND e.project_id {_stream(project_id)}", "e.seq > %(after)s"]
+    if types:
+        where.append("e.type LIKE ANY(%(types)s)")
+    if actor:
+        where.append("e.actor_name = %(actor)s")
+    if subject:
+        where.append("e.subject_id = %(subject)s")
+    if recipients:
+        where.append("e.recipient = ANY(%(recipients)s)")
+    if since is not None:
+        where.append("e.at >= %(since)s")
+    if until is not None:
+        where.append("e.at < %(until)s")
+    names = {
+        "team": tx.team_id,
+        "project": project_id,
+        "since": since,
+        "until": until,
+        "after": after,
+        "limit": limit,
+        "types": list(types),
+        "actor": actor,
+        "subject": subject,
+        "recipients": list(recipients),
+    }
+    check_cursor(tx, project_id, after)
+    statement = f"SELECT {_COLUMNS} FROM tenants_event e WHERE {' AND '.join(where)} ORDER BY e.seq LIMIT %(limit)s"  # noqa: S608 - fixed fragments
+    return tx.run(statement, names).fetchall()
+
+
+def head(tx: Transaction, project_id: UUID | None) -> tuple[int, int]:
+    """(oldest number still there, last number given) of a stream; (1, 0) for a new one."""
+    row = tx.run(
+        "SELECT oldest_seq, last_seq FROM tenants_ledgerhead"
+        " WHERE team_id = %s AND project_id IS NOT DISTINCT FROM %s",
+        [tx.team_id, project_id],
+    ).fetchone()
+    return (row["oldest_seq"], row["last_seq"]) if row else (1, 0)
+
+
+def check_cursor(tx: Transaction, project_id: UUID | None, after: int) -> None:
+    """Raise 410 where retention has removed what comes right after this cursor."""
+    oldest, _ = head(tx, project_id)
+    if after < oldest - 1:
+        raise Problem(
+            Code.CURSOR_EXPIRED, f"The oldest cursor still there is {oldest - 1}.", oldest_cursor=str(oldest - 1)
+        )
+
+
+def show(row: Row) -> dict[str, Any]:
+    """The public shape of an event (api.md, "Shapes")."""
+    instance = row["instance_id"]
+    return {
+        "id": f"evt_{row['id']:016d}",
+        "cursor": str(row["seq"]),
+        "type": row["type"],
+        "at": row["at"],
+        "actor": {
+            "kind": row["actor_kind"],
+            "id": row["actor_id"],
+            "name": row["actor_name"],
+            "instance": ids.show("ins", instance) if instance else None,
+        },
+        "door": row["door"],
+        "subject": {"kind": row["subject_kind"], "id": row["subject_id"]},
+        "data": row["data"],
+    }
