@@ -15,6 +15,7 @@ from django.db import DatabaseError, InterfaceError, OperationalError, connectio
 from django.db import transaction as django_transaction
 from psycopg.abc import Buffer
 from psycopg.adapt import Loader
+from psycopg.pq import ExecStatus, TransactionStatus
 from psycopg.rows import dict_row
 
 from tenants.problems import Code, Problem
@@ -28,18 +29,39 @@ _local = threading.local()
 _generation = 0
 
 
+class Rows:
+    """What a statement answered, already read."""
+
+    __slots__ = ("_rows", "rowcount")
+
+    def __init__(self, rows: list[Row], rowcount: int) -> None:
+        self._rows = rows
+        self.rowcount = rowcount
+
+    def fetchall(self) -> list[Row]:
+        """Every row."""
+        return self._rows
+
+    def fetchone(self) -> Row | None:
+        """The first row, or None."""
+        return self._rows[0] if self._rows else None
+
+
 class Transaction:
     """An open transaction of one team: ``run`` for SQL, ``after_commit`` for what may only happen then."""
 
-    def __init__(self, team_id: UUID, cursor: Cursor, raw: psycopg.Connection[Any]) -> None:
+    __slots__ = ("_after", "_cursor", "team_id")
+
+    def __init__(self, team_id: UUID, cursor: Cursor) -> None:
         self.team_id = team_id
-        self.cursor = cursor
-        self._raw = raw
+        self._cursor = cursor
         self._after: list[Callable[[], object]] = []
 
-    def run(self, statement: str, parameters: Any = None) -> Cursor:
-        """Send one statement on a cursor of its own; rows are dicts. In a pipeline it leaves when rows are asked for."""
-        return _cursor(self._raw).execute(statement, parameters)  # type: ignore[arg-type]
+    def run(self, statement: str, parameters: Any = None) -> Rows:
+        """Run one statement, prepared on the server once it has come a few times; rows are dicts."""
+        cursor = self._cursor.execute(statement, parameters)  # type: ignore[arg-type]
+        result = cursor.pgresult
+        return Rows(cursor.fetchall() if result is not None and result.nfields else [], cursor.rowcount)
 
     def after_commit(self, action: Callable[[], object]) -> None:
         """Call ``action`` once the transaction has committed; it is dropped on rollback."""
@@ -52,12 +74,13 @@ class Transaction:
 
 
 @contextmanager
-def transaction(team_id: UUID, *, pipelined: bool = False) -> Iterator[Transaction]:
+def transaction(team_id: UUID, *, lean: bool = False) -> Iterator[Transaction]:
     """Open the team's scope, a transaction and its database setting; joins one that is open for the same team.
 
-    ``pipelined`` sends statements without waiting for each answer: for hot paths written on ``run`` alone, since the
-    ORM needs row counts at once. Raises Problem ``busy`` when a lock was not had in time, ``unavailable`` when the
-    database cannot be reached; nothing is stored then, unless the connection broke during COMMIT itself.
+    ``lean`` is for hot paths written on ``run`` alone: BEGIN and COMMIT go straight to the server, past Django's
+    bookkeeping, so the ORM must not be used inside. Raises Problem ``busy`` when a lock was not had in time,
+    ``unavailable`` when the database cannot be reached; nothing is stored then, unless the connection broke during
+    COMMIT itself (an idempotency key tells what happened).
     """
     outer: Transaction | None = getattr(_local, "open", None)
     if outer is not None:
@@ -67,17 +90,40 @@ def transaction(team_id: UUID, *, pipelined: bool = False) -> Iterator[Transacti
         return
     with _translated():
         raw = _connection()
-        with scope(team_id), _pipeline(raw, pipelined):
-            with django_transaction.atomic(durable=True):
-                cursor = _cursor(raw)
-                opened = Transaction(team_id, cursor, raw)
-                cursor.execute("SELECT set_config('interlock.team', %s, true)", [str(team_id)])
-                _local.open = opened
-                try:
-                    yield opened
-                finally:
-                    _local.open = None
+        opened = Transaction(team_id, _cursor(raw))
+        with scope(team_id), (_lean(raw, team_id) if lean else _whole(opened)):
+            _local.open = opened
+            try:
+                yield opened
+            finally:
+                _local.open = None
     opened.finish()
+
+
+@contextmanager
+def _whole(opened: Transaction) -> Iterator[None]:
+    with django_transaction.atomic(durable=True):
+        opened.run("SELECT set_config('interlock.team', %s, true)", [str(opened.team_id)])
+        yield
+
+
+@contextmanager
+def _lean(raw: psycopg.Connection[Any], team_id: UUID) -> Iterator[None]:
+    assert isinstance(team_id, UUID)  # it goes into the statement as text
+    _command(raw, f"BEGIN; SET LOCAL interlock.team = '{team_id}'".encode())
+    try:
+        yield
+    except BaseException:
+        if raw.pgconn.transaction_status != TransactionStatus.IDLE and not raw.broken:
+            raw.pgconn.exec_(b"ROLLBACK")
+        raise
+    _command(raw, b"COMMIT")
+
+
+def _command(raw: psycopg.Connection[Any], command: bytes) -> None:
+    result = raw.pgconn.exec_(command)
+    if result.status != ExecStatus.COMMAND_OK:
+        raise psycopg.errors.error_from_result(result)
 
 
 @contextmanager
@@ -86,7 +132,7 @@ def teamless(*, reason: str) -> Iterator[Cursor]:
     with _translated():
         raw = _connection()
         with unscoped(reason=reason):
-            yield _cursor(raw)
+            yield psycopg.Cursor(raw, row_factory=dict_row)
 
 
 class _JsonLoader(Loader):
@@ -97,8 +143,14 @@ class _JsonLoader(Loader):
 
 
 def _cursor(raw: psycopg.Connection[Any]) -> Cursor:
+    """This thread's cursor: rows are read at once, so one serves every statement of a connection."""
+    kept: tuple[psycopg.Connection[Any], Cursor] | None = getattr(_local, "cursor", None)
+    if kept is not None and kept[0] is raw:
+        return kept[1]
     cursor = psycopg.Cursor(raw, row_factory=dict_row)
     cursor.adapters.register_loader("jsonb", _JsonLoader)
+    cursor.adapters.register_loader("json", _JsonLoader)
+    _local.cursor = (raw, cursor)
     return cursor
 
 
@@ -109,15 +161,6 @@ def _connection() -> psycopg.Connection[Any]:
     connection.ensure_connection()
     raw: psycopg.Connection[Any] = connection.connection
     return raw
-
-
-@contextmanager
-def _pipeline(raw: psycopg.Connection[Any], wanted: bool) -> Iterator[None]:
-    if not wanted:
-        yield
-        return
-    with raw.pipeline():
-        yield
 
 
 @contextmanager

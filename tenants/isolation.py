@@ -11,7 +11,7 @@ from typing import Any
 
 from django.apps import apps
 from django.conf import settings
-from django.db import connections
+from django.db import connections, transaction
 from django.db.backends.utils import CursorWrapper
 from django.db.models import Model
 from psycopg import sql
@@ -34,7 +34,8 @@ def after_migrate(using: str = "default", **_: Any) -> None:
     """post_migrate hook: runs as the owner of the tables, else does nothing."""
     if not settings.AS_OWNER:
         return
-    with connections[using].cursor() as cursor:
+    # One transaction: no moment in which a grant is wider than it ends up.
+    with transaction.atomic(using=using), connections[using].cursor() as cursor:
         tables = set(connections[using].introspection.table_names(cursor))
         models = [m for m in tenant_models() if m._meta.db_table in tables]
         if Team._meta.db_table not in tables or len(models) < len(list(tenant_models())):

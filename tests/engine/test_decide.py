@@ -15,7 +15,7 @@ from coordination.engine.overlap import covers_path, meets
 from coordination.engine.patterns import PatternError
 
 from .reference import all_paths
-from .strategies import examples, ground_rows, one, simple_texts, standings, wanteds
+from .strategies import examples, ground_rows, grounds, one, simple_texts, standings, wanteds
 
 PATHS = all_paths("ab", 2, 3)
 
@@ -114,6 +114,39 @@ def test_the_index_finds_exactly_the_grounds_that_meet(text: str, rows: list[tup
         at for at, h in enumerate(held) if h.root == "r" and meets(asked.pattern, (), h.pattern, h.excepts)
     ]
     assert sorted(at for _, at in index.meeting(asked)) == expected
+
+
+@examples(60)
+@given(st.lists(grounds, min_size=1, max_size=8))
+def test_the_index_may_grow_between_look_ups(held: list[Ground]) -> None:
+    index: GroundIndex[int] = GroundIndex()
+    for at, each in enumerate(held):
+        index.add(each, at)
+        for asked in held:
+            expected = [old for old, h in enumerate(held[: at + 1]) if ground_meets(asked, h)]
+            assert sorted(old for _, old in index.meeting(asked)) == expected
+
+
+def test_grounds_below_are_found_after_the_index_grew() -> None:
+    index: GroundIndex[str] = GroundIndex()
+    for text in ("src/z", "src/a", "src.x", "src0", "src/m/n", "srd", "src/b"):
+        index.add(ground(text), text)
+        list(index.meeting(ground("src")))
+    assert sorted(text for _, text in index.meeting(ground("src"))) == ["src/a", "src/b", "src/m/n", "src/z"]
+
+
+def test_ground_with_many_exceptions_meets_what_is_left_of_it() -> None:
+    out = [f"src/d{i}/a.py" for i in range(20)] + ["src/e/**/*.md", "src/f"]
+    asked = ground("src/**", *out)
+    held = [
+        *(ground(f"src/d{i}/a.py") for i in range(25)),
+        *(ground(text) for text in ("src/e/*.md", "src/e", "src/f/g", "src/*/a.py", "lib")),
+    ]
+    index: GroundIndex[str] = GroundIndex()
+    for each in held:
+        index.add(each, each.pattern.text)
+    expected = [f"src/d{i}/a.py" for i in range(20, 25)] + ["src/e", "src/*/a.py"]
+    assert sorted(text for _, text in index.meeting(asked)) == sorted(expected)
 
 
 @pytest.mark.parametrize(

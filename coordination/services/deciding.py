@@ -1,0 +1,193 @@
+"""What stands in the way: rows from the store into the engine's words, and the engine's decision over them.
+
+Everything here runs inside the caller's transaction, after its locks.
+"""
+
+from collections.abc import Iterable, Sequence
+from dataclasses import dataclass, field
+from uuid import UUID
+
+from coordination.engine import queue as line
+from coordination.engine.decide import Decision, Standing, Wanted, decide
+from coordination.engine.ground import Ground
+from coordination.engine.modes import Mode, Urgency, compatible, level
+from coordination.engine.queue import Entry
+from coordination.engine.waits import find_cycle, waits_for
+from coordination.store import grounds, queue
+from coordination.store.grounds import Place
+from coordination.store.rows import ground_of
+from tenants.db import Row, Transaction
+
+NEWCOMER = 1 << 62  # arrives after everybody who waits
+
+
+@dataclass(slots=True)
+class Scene:
+    """What others hold and wait for around some ground. ``ends`` says when each claim ends if its
+    holder is not heard of any more, in seconds since 1970 by the database's clock."""
+
+    live: list[Standing] = field(default_factory=list)
+    lapsed: list[Standing] = field(default_factory=list)
+    entries: list[Entry] = field(default_factory=list)
+    ends: dict[str, float] = field(default_factory=dict)
+
+
+def hostile_modes(mode: Mode) -> list[str]:
+    """The held modes that a wanted mode cannot stand beside."""
+    return [str(held) for held in Mode if not compatible(held, mode)]
+
+
+def read_scene(rows: Iterable[Row]) -> Scene:
+    """Candidates (store.grounds.candidates) as standings and entries."""
+    scene = Scene()
+    seen: set[str] = set()
+    by_owner: dict[str, list[Row]] = {}
+    for row in rows:
+        if row["id"] not in seen:
+            seen.add(row["id"])
+            by_owner.setdefault(row["claim_id"] or row["entry_id"], []).append(row)
+    for owner, owned in by_owner.items():
+        first = owned[0]
+        ground = tuple(ground_of(row) for row in owned)
+        if first["claim_id"] is None:
+            if first["live"]:
+                scene.entries.append(_entry(owner, first, ground))
+            continue
+        standing = Standing(
+            owner, "claim", first["holder_id"], Mode(first["mode"]), ground, first["narrowable"]
+        )
+        if first["live"]:
+            scene.live.append(standing)
+            scene.ends[standing.id] = first["lapses_at"]
+        else:
+            scene.lapsed.append(standing)
+    return scene
+
+
+def _entry(entry_id: str, row: Row, ground: tuple[Ground, ...]) -> Entry:
+    return Entry(
+        entry_id,
+        str(row["holder_id"]),
+        Mode(row["mode"]),
+        ground,
+        Urgency(row["urgency"]),
+        row["arrival"],
+        row["waited"],
+    )
+
+
+def entries_whole(tx: Transaction, rows: Sequence[Row]) -> list[Entry]:
+    """Queue entries (store.queue's rows) with all of their ground."""
+    of_entry: dict[UUID, list[Ground]] = {}
+    for row in grounds.of_entries(tx, [row["id"] for row in rows]):
+        of_entry.setdefault(row["entry_id"], []).append(ground_of(row))
+    return [_entry(str(row["id"]), row, tuple(of_entry.get(row["id"], ()))) for row in rows]
+
+
+def scene_around(tx: Transaction, entries: Sequence[Entry]) -> Scene:
+    """What is held and waited for around all the ground of some entries."""
+    places = {Place(g.root, g.pattern.prefix) for entry in entries for g in entry.grounds}
+    if not places:
+        return Scene()
+    rows = grounds.candidates(tx, places, holder_id=None, hostile=[str(mode) for mode in Mode]).fetchall()
+    return read_scene(rows)
+
+
+class WaitGraph:
+    """Who waits for whom, read as far as a question needs it. An edge runs to live holders and to the earlier
+    entries that keep somebody waiting; a holder needs all of what it waits for (concurrency.md, "Deadlock").
+    """
+
+    def __init__(self, tx: Transaction, project_id: UUID) -> None:
+        self._tx = tx
+        self._project_id = project_id
+        self._read: set[str] = set()
+        self.edges: dict[str, set[str]] = {}
+        # (who waits, for whom) -> (the entry, what it wants, what the other has)
+        self.stories: dict[tuple[str, str], tuple[str, str, str]] = {}
+        self.entries: dict[str, Entry] = {}
+
+    def add(self, waiting: str, decision: Decision, entry_id: str = "") -> None:
+        """Add the edges of one request that was not granted."""
+        for conflict in decision.conflicts:
+            other = conflict.standing.holder
+            self.edges.setdefault(waiting, set()).add(other)
+            self.stories.setdefault(
+                (waiting, other), (entry_id, conflict.wanted.pattern.text, conflict.held.pattern.text)
+            )
+
+    def reaches(self, start: str, target: str) -> bool:
+        """Whether ``start`` waits for ``target``, directly or through others."""
+        self._read_from({start})
+        return waits_for(start, target, self.edges)
+
+    def circle(self, start: str) -> list[str] | None:
+        """The holders on a circle through ``start``, if there is one."""
+        self._read_from(set(self.edges.get(start, ())) | {start})
+        return find_cycle(start, self.edges)
+
+    def _read_from(self, holders: set[str]) -> None:
+        frontier = holders - self._read
+        while frontier:
+            self._read |= frontier
+            rows = queue.waiting(self._tx, self._project_id, holders=[UUID(holder) for holder in frontier])
+            rows = [row for row in rows if not row["overdue"] and not row["waiter_dead"]]
+            entries = entries_whole(self._tx, rows)
+            scene = scene_around(self._tx, entries)
+            reached: set[str] = set()
+            for entry in entries:
+                self.entries[entry.id] = entry
+                reserved = [e for e in scene.entries if line.goes_before(e, entry) and line.reserves(e)]
+                ahead = line.blocking_entries(_wanted(entry), _rank(entry), reserved)
+                decision = decide(_wanted(entry), [*scene.live, *ahead], limit=10_000)
+                self.add(entry.holder, decision, entry.id)
+                reached |= {conflict.standing.holder for conflict in decision.conflicts}
+            frontier = reached - self._read
+
+
+def _wanted(entry: Entry) -> Wanted:
+    return Wanted(entry.holder, entry.mode, entry.grounds)
+
+
+def _rank(entry: Entry) -> tuple[int, int]:
+    return level(entry.urgency, entry.waited), entry.arrival
+
+
+def judge(
+    tx: Transaction,
+    project_id: UUID,
+    wanted: Wanted,
+    scene: Scene,
+    *,
+    urgency: Urgency = Urgency.NORMAL,
+    waited: float = 0.0,
+    arrival: int = NEWCOMER,
+) -> Decision:
+    """Decide a request against live claims and against whoever is before it in the queue, so nobody barges.
+
+    Used by every decision: claim, check, the drain's steps.
+    """
+    decision = decide(wanted, scene.live)
+    rank = (level(urgency, waited), arrival)
+    before = line.blocking_entries(wanted, rank, scene.entries, ready=frozenset(e.id for e in scene.entries))
+    if not decision.granted or not before:
+        return decision
+    meeting = {conflict.standing.id for conflict in decide(wanted, before, limit=10_000).conflicts}
+    if not meeting:
+        return decision
+    graph = WaitGraph(tx, project_id)
+    blockers = line.blocking_entries(
+        wanted,
+        rank,
+        [entry for entry in scene.entries if entry.id in meeting],
+        ready=_ready(tx, project_id, meeting),
+        overtakes=lambda holder, entry: graph.reaches(entry.holder, holder),
+    )
+    return decide(wanted, [*scene.live, *blockers]) if blockers else decision
+
+
+def _ready(tx: Transaction, project_id: UUID, entry_ids: set[str]) -> frozenset[str]:
+    """Which of these waiting entries could be granted this moment: passing them would be barging."""
+    rows = queue.waiting(tx, project_id, ids=[UUID(entry_id) for entry_id in entry_ids])
+    entries = entries_whole(tx, rows)
+    return frozenset(line.plan(entries, scene_around(tx, entries).live))

@@ -1,0 +1,264 @@
+"""Serving the queue: whenever ground may have become free, each entry that could have it is decided again.
+
+Each grant is a transaction of its own under its own locks, by the same engine and the same writing as a direct claim.
+Every step may be repeated: a process that dies half way leaves the rest to any other that looks (concurrency.md,
+"Queue").
+"""
+
+import logging
+import threading
+from collections.abc import Callable
+from concurrent.futures import ThreadPoolExecutor
+from typing import Any
+from uuid import UUID
+
+from coordination import notify
+from coordination.engine import queue as line
+from coordination.engine.decide import Wanted, decide
+from coordination.engine.modes import Mode, Urgency
+from coordination.engine.queue import Entry
+from coordination.engine.waits import victim
+from coordination.services import deciding, granting
+from coordination.services.acting import Acting
+from coordination.services.deciding import WaitGraph
+from coordination.services.granting import Terms
+from coordination.services.placing import Placed
+from coordination.store import grounds, instances, queue
+from coordination.store.grounds import Place
+from tenants import ids, ledger
+from tenants.db import Row, Transaction, transaction
+from tenants.ledger import Fact
+from tenants.permissions import Permission
+from tenants.principal import Actor, Principal
+from tenants.problems import Problem
+
+log = logging.getLogger(__name__)
+
+_RENEW_EVERY_S = 5.0
+_WAITER_SECONDS = 15
+_LOOK_AGAIN_S = 5.0
+
+
+def system(team_id: UUID) -> Principal:
+    """The platform itself, as the actor of what happens without anybody asking just then."""
+    return Principal(team_id, "", Actor("system", "queue", "queue"), frozenset(Permission), door="worker")
+
+
+def drain(team_id: UUID, project_id: UUID) -> dict[str, float]:
+    """Decide the waiting entries of a project again, in order, and grant what is free.
+
+    Answers, for each entry that still waits, in how many seconds what blocks it could lapse. Safe to run anywhere, any
+    number of times, also at once.
+    """
+    with transaction(team_id, lean=True) as tx:
+        rows = _tidy(tx, project_id, queue.waiting(tx, project_id))
+        policy = _policy(tx, project_id)
+        if not rows or policy is None or policy["frozen_at"] is not None:
+            return {}
+        entries = deciding.entries_whole(tx, rows)
+        scene = deciding.scene_around(tx, entries)
+        graph = WaitGraph(tx, project_id)
+        ready = line.plan(
+            entries, scene.live, overtakes=lambda holder, earlier: graph.reaches(earlier.holder, holder)
+        )
+        lapses = _lapses(entries, scene, policy["now"].timestamp(), set(ready))
+    for entry_id in ready:
+        _grant_one(team_id, project_id, UUID(entry_id))
+    return lapses
+
+
+def _policy(tx: Transaction, project_id: UUID) -> Row | None:
+    rows = instances.header(tx, project_id, None, "").fetchall()
+    return rows[0] if rows else None
+
+
+def _lapses(entries: list[Entry], scene: deciding.Scene, now: float, ready: set[str]) -> dict[str, float]:
+    """Seconds until the first claim in each entry's way could lapse, or until an age boost changes the order."""
+    found = {}
+    for entry in entries:
+        if entry.id in ready:
+            continue
+        decision = decide(Wanted(entry.holder, entry.mode, entry.grounds), scene.live)
+        ends = [scene.ends[c.standing.id] for c in decision.conflicts]
+        boost = line.BOOST_SECONDS - entry.waited % line.BOOST_SECONDS
+        soonest = min([end - now for end in ends] + [boost, _LOOK_AGAIN_S])
+        found[entry.id] = max(0.02, soonest + 0.02)
+    return found
+
+
+def _tidy(tx: Transaction, project_id: UUID, rows: list[Row]) -> list[Row]:
+    """Take out entries whose deadline passed or whose waiter died; what is left still waits."""
+    overdue = [row["id"] for row in rows if row["overdue"]]
+    dead = [row["id"] for row in rows if row["waiter_dead"] and not row["overdue"] and not row["keep"]]
+    facts = []
+    for state, gone, why in (
+        ("expired", overdue, "its deadline passed"),
+        ("cancelled", dead, "the process that held its connection died"),
+    ):
+        if gone:
+            ended = queue.end(tx, gone, state=state, why=why)
+            facts += [Fact(f"queue.{state}", "queue_entry", ids.show("que", e), {"why": why}) for e in ended]
+    if facts:
+        ledger.append(tx, system(tx.team_id), facts, project_id=project_id)
+        keys = [f"que:{entry}" for entry in overdue + dead]
+        tx.after_commit(lambda: notify.wake(*keys))
+    out = set(overdue) | set(dead)
+    for row in rows:
+        if row["waiter_dead"] and row["keep"]:
+            queue.set_waiter(tx, row["id"], seconds=None)
+    return [row for row in rows if row["id"] not in out]
+
+
+def _grant_one(team_id: UUID, project_id: UUID, entry_id: UUID) -> None:
+    try:
+        with transaction(team_id, lean=True) as tx:
+            _grant_locked(tx, project_id, entry_id)
+    except granting.TryAgain:
+        drain_soon(team_id, project_id)
+    except Problem as problem:
+        # Busy, or the holder has as many claims as it may: the sweep or the next release looks again.
+        log.info("queue entry %s not granted now: %s", entry_id, problem.code)
+
+
+def _grant_locked(tx: Transaction, project_id: UUID, entry_id: UUID) -> None:
+    grounds.lock_entries(tx, project_id, [entry_id])
+    row = queue.find(tx, project_id, entry_id, lock=True)
+    if row is None or row["state"] != "waiting" or row["overdue"] or (row["waiter_dead"] and not row["keep"]):
+        return
+    me = _waiting_instance(tx, project_id, row)
+    entry = deciding.entries_whole(tx, [row])[0]
+    places = [Place(ground.root, ground.pattern.prefix) for ground in entry.grounds]
+    near = grounds.candidates(tx, places, holder_id=me.holder_id, hostile=deciding.hostile_modes(entry.mode))
+    scene = deciding.read_scene(near.fetchall())
+    wanted = Wanted(entry.holder, entry.mode, entry.grounds)
+    decision = deciding.judge(
+        tx,
+        project_id,
+        wanted,
+        scene,
+        urgency=Urgency(row["urgency"]),
+        waited=row["waited"],
+        arrival=row["arrival"],
+    )
+    if not decision.granted or me.policy["frozen_at"] is not None:
+        return
+    grounds.lock_wait_graph(tx, project_id)
+    terms = Terms(**row["request"] | {"mode": Mode(row["request"]["mode"])})
+    placed = Placed(entry.grounds, row["scopes"], queue.lock_plan(tx, entry_id))
+    offered = row["waiter_until"] is None or row["waiter_dead"]
+    shown = granting.grant(
+        tx, system(tx.team_id), project_id, me, placed, terms, scene, decision, offered=offered
+    )
+    claim_id = ids.parse("clm", shown["id"])
+    queue.end(tx, [entry_id], state="granted", claim_id=claim_id)
+    said = {"agent": me.agent, "claim": shown["id"], "waited_s": round(row["waited"], 3), "offered": offered}
+    fact = Fact("queue.granted", "queue_entry", ids.show("que", entry_id), said, recipient=f"ins:{me.holder_id}")
+    ledger.append(tx, system(tx.team_id), [fact], project_id=project_id, instance_id=me.instance_id)
+    _break_circle(tx, project_id, me)
+    tx.after_commit(
+        lambda: notify.wake(f"que:{entry_id}")
+    )
+
+
+def _waiting_instance(tx: Transaction, project_id: UUID, row: Row) -> Acting:
+    header = instances.header(tx, project_id, row["instance_id"], "").fetchall()[0]
+    return Acting(
+        row["instance_id"], row["holder_id"], header["agent_id"], header["agent_name"], header["now"], header
+    )
+
+
+def _break_circle(tx: Transaction, project_id: UUID, me: Acting) -> None:
+    """A grant adds edges (others now wait for its holder). If that closed a circle, the weakest wait is given up."""
+    graph = WaitGraph(tx, project_id)
+    circle = graph.circle(str(me.holder_id))
+    if circle is None:
+        return
+    on_circle = [
+        graph.entries[graph.stories[(holder, circle[(at + 1) % len(circle)])][0]] for at, holder in enumerate(circle)
+    ]
+    given_up = victim(on_circle)
+    why = f"waiting on would close a circle of {len(circle)} agents; the others go on"
+    queue.end(tx, [UUID(given_up)], state="deadlocked", why=why)
+    loser = next(entry.holder for entry in on_circle if entry.id == given_up)
+    fact = Fact("deadlock.refused", "queue_entry", ids.show("que", UUID(given_up)), {"why": why}, f"ins:{loser}")
+    ledger.append(tx, system(tx.team_id), [fact], project_id=project_id)
+    tx.after_commit(lambda: notify.wake(f"que:{given_up}"))
+
+
+class _Soon:
+    """Drains asked for by releases: each project at most once at a time, and once more if asked meanwhile."""
+
+    def __init__(self, work: Callable[[UUID, UUID], object]) -> None:
+        self._work = work
+        self._lock = threading.Lock()
+        self._asked: dict[tuple[UUID, UUID], bool] = {}
+        self._pool = ThreadPoolExecutor(2, thread_name_prefix="drain")
+
+    def ask(self, team_id: UUID, project_id: UUID) -> None:
+        key = (team_id, project_id)
+        with self._lock:
+            running = key in self._asked
+            self._asked[key] = True
+        if not running:
+            self._pool.submit(self._run, key)
+
+    def _run(self, key: tuple[UUID, UUID]) -> None:
+        while True:
+            with self._lock:
+                if not self._asked.get(key):
+                    self._asked.pop(key, None)
+                    return
+                self._asked[key] = False
+            try:
+                self._work(*key)
+            except Problem as problem:
+                log.info("drain put off: %s", problem.code)  # the sweep comes by
+            except Exception:
+                log.exception("drain failed")
+
+
+class Waiters:
+    """The entries for which this process holds a connection; their presence is renewed in one statement a team."""
+
+    def __init__(self) -> None:
+        self._lock = threading.Lock()
+        self._held: dict[UUID, set[UUID]] = {}
+        self._thread: threading.Thread | None = None
+
+    def add(self, team_id: UUID, entry_id: UUID) -> None:
+        """Renew this entry from now on."""
+        with self._lock:
+            self._held.setdefault(team_id, set()).add(entry_id)
+            if self._thread is None:
+                self._thread = threading.Thread(target=self._renew_for_ever, name="waiters", daemon=True)
+                self._thread.start()
+
+    def discard(self, team_id: UUID, entry_id: UUID) -> None:
+        """Stop renewing it."""
+        with self._lock:
+            held = self._held.get(team_id)
+            if held is not None:
+                held.discard(entry_id)
+                if not held:
+                    del self._held[team_id]
+
+    def _renew_for_ever(self) -> None:
+        while True:
+            threading.Event().wait(_RENEW_EVERY_S)
+            with self._lock:
+                held = {team: list(entries) for team, entries in self._held.items()}
+            for team_id, entries in held.items():
+                try:
+                    with transaction(team_id) as tx:
+                        queue.renew_waiters(tx, entries, seconds=_WAITER_SECONDS)
+                except Problem:
+                    log.info("waiters not renewed: the database is away")
+
+
+_soon = _Soon(drain)
+waiters = Waiters()
+
+
+def drain_soon(team_id: UUID, project_id: UUID) -> None:
+    """Drain a project on a thread of this process, soon and once."""
+    _soon.ask(team_id, project_id)

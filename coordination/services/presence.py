@@ -1,0 +1,53 @@
+"""Presence: any call of an instance says that it is alive. Not a mutation: noted in memory, written once a second.
+
+What an answer promises (``lapses_if_silent_after``) rests on what is stored, so the delay never takes ground early.
+"""
+
+import logging
+import threading
+from uuid import UUID
+
+from coordination.store import instances
+from tenants import auth
+from tenants.db import transaction
+from tenants.problems import Problem
+
+log = logging.getLogger(__name__)
+
+FLUSH_S = 1.0
+
+_seen: dict[UUID, set[UUID]] = {}
+_lock = threading.Lock()
+_thread: threading.Thread | None = None
+
+
+def note(team_id: UUID, instance_id: UUID) -> None:
+    """Remember that an instance, whose credential was checked, has just called."""
+    global _thread  # noqa: PLW0603 - one flusher for the process
+    with _lock:
+        _seen.setdefault(team_id, set()).add(instance_id)
+        if _thread is None:
+            _thread = threading.Thread(target=_flush_for_ever, name="presence", daemon=True)
+            _thread.start()
+
+
+def flush() -> None:
+    """Write down who was seen since the last time, a statement a team."""
+    with _lock:
+        seen = dict(_seen)
+        _seen.clear()
+    for team_id, found in seen.items():
+        with transaction(team_id) as tx:
+            instances.touch(tx, sorted(found))
+    auth.write_used()
+
+
+def _flush_for_ever() -> None:
+    while True:
+        threading.Event().wait(FLUSH_S)
+        try:
+            flush()
+        except Problem:
+            log.info("presence not written: the database is away")
+        except Exception:
+            log.exception("presence flush failed")

@@ -1,0 +1,79 @@
+"""A caller's view of its queue entries: come back to one, or give it up."""
+
+from uuid import UUID
+
+from coordination import notify
+from coordination.services import acting, drains, lining_up
+from coordination.services.results import Answer
+from coordination.store import instances, queue
+from tenants import ids, ledger
+from tenants.db import Row, Transaction, transaction
+from tenants.ledger import Fact
+from tenants.permissions import Permission
+from tenants.principal import Principal
+from tenants.problems import Code, Problem, not_found
+from tenants.selectors.projects import ProjectRef, project_resolve
+
+
+def attach(principal: Principal, project: str, entry_id: str, wait_seconds: int | None = None) -> Answer:
+    """What has become of an entry; with ``wait_seconds`` the caller holds on to it again.
+
+    ``granted`` answers the claim, and reading it takes up an offer, where the caller is its holder; others may look.
+    """
+    principal.require(Permission.READ)
+    ref = project_resolve(principal, project)
+    found = _parse(entry_id)
+    mine = _is_mine(principal, ref, found)
+    if mine and wait_seconds:
+        with transaction(principal.team_id) as tx:
+            queue.set_waiter(tx, found, seconds=lining_up.WAITER_SECONDS)
+    answer = lining_up.state_of(principal, ref, found, taking=mine)
+    if not (mine and wait_seconds and answer.kind == "queued"):
+        return answer
+    drains.waiters.add(principal.team_id, found)
+    hold = lining_up.hold(principal, ref, found, wait_seconds, first_look=0.0)
+    return Answer("queued", answer.body, hold=hold)
+
+
+def cancel(principal: Principal, project: str, entry_id: str) -> Answer:
+    """Give up waiting. Idempotent: an entry that has ended is answered as it is."""
+    principal.require(Permission.COORDINATE)
+    ref = project_resolve(principal, project)
+    found = _parse(entry_id)
+    if not _is_mine(principal, ref, found):
+        principal.require(Permission.CLAIMS_RELEASE_ANY)
+    with transaction(principal.team_id) as tx:
+        why = f"cancelled by {principal.actor.name}"
+        if queue.end(tx, [found], state="cancelled", why=why):
+            fact = Fact("queue.cancelled", "queue_entry", ids.show("que", found), {"why": why})
+            ledger.append(tx, principal, [fact], project_id=ref.id)
+            tx.after_commit(lambda: notify.wake(f"que:{found}"))
+            tx.after_commit(lambda: drains.drain_soon(principal.team_id, ref.id))
+    return lining_up.state_of(principal, ref, found, taking=False)
+
+
+def _parse(entry_id: str) -> UUID:
+    found = ids.parse("que", entry_id)
+    if found is None:
+        raise not_found("queue entry")
+    return found
+
+
+def _is_mine(principal: Principal, ref: ProjectRef, entry_id: UUID) -> bool:
+    with transaction(principal.team_id) as tx:
+        row = queue.find(tx, ref.id, entry_id)
+        if row is None:
+            raise not_found("queue entry")
+        return _belongs(tx, principal, ref, row)
+
+
+def _belongs(tx: Transaction, principal: Principal, ref: ProjectRef, row: Row) -> bool:
+    named = acting.handle(principal)
+    rows = instances.header(tx, ref.id, named and named.instance_id, acting.credential(principal)).fetchall()
+    try:
+        me = acting.acting(principal, named, rows)
+    except Problem as problem:
+        if problem.code is Code.INSTANCE_REQUIRED:
+            return False
+        raise
+    return bool(me.holder_id == row["holder_id"])

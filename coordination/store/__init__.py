@@ -1,0 +1,1 @@
+"""The only place with SQL over the domain's tables: one function per statement, no rules."""

@@ -1,0 +1,1 @@
+"""Real PostgreSQL and a real Redis-compatible server from wheels, for machines that have neither."""
