@@ -15,9 +15,7 @@ def env(name: str, default: str | None = None) -> str:
         return Path(path).read_text().strip()
     value = os.environ.get(name, default)
     if value is None:
-        raise ImproperlyConfigured(
-            f"{name} is not set; see deploy/env.example, or start with `python3 manage.py up`"
-        )
+        raise ImproperlyConfigured(f"{name} is not set; see deploy/env.example, or start with `python3 manage.py up`")
     return value
 
 
@@ -132,7 +130,7 @@ TEMPLATES = [
     }
 ]
 STATIC_URL = "/static/"
-STATIC_ROOT = BASE_DIR / "static-collected"
+STATIC_ROOT = env("STATIC_ROOT", "") or None  # an image collects static files; a checkout serves them in place
 WHITENOISE_USE_FINDERS = True
 LANGUAGE_CODE = "en-gb"
 USE_TZ = True

@@ -82,7 +82,7 @@ def forget_token(token_id: UUID | None = None) -> None:
 
 def take_used() -> dict[UUID, tuple[UUID, str]]:
     """Tokens used since the last call, with team and address; the presence flusher writes them down."""
-    global _used  # noqa: PLW0603 - swapped whole, so a concurrent writer loses at most one note
+    global _used
     used, _used = _used, {}
     return used
 

@@ -59,7 +59,7 @@ class Transaction:
 
     def run(self, statement: str, parameters: Any = None) -> Rows:
         """Run one statement, prepared on the server once it has come a few times; rows are dicts."""
-        cursor = self._cursor.execute(statement, parameters)  # type: ignore[arg-type]
+        cursor = self._cursor.execute(statement, parameters)
         result = cursor.pgresult
         return Rows(cursor.fetchall() if result is not None and result.nfields else [], cursor.rowcount)
 
@@ -91,7 +91,7 @@ def transaction(team_id: UUID, *, lean: bool = False) -> Iterator[Transaction]:
     with _translated():
         raw = _connection()
         opened = Transaction(team_id, _cursor(raw))
-        with scope(team_id), (_lean(raw, team_id) if lean else _whole(opened)):
+        with scope(team_id), _lean(raw, team_id) if lean else _whole(opened):
             _local.open = opened
             try:
                 yield opened

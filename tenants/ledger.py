@@ -45,7 +45,8 @@ INSERT INTO tenants_event (team_id, project_id, type, at, door, actor_kind, acto
                            subject_kind, subject_id, recipient, request_id, address, data)
 SELECT %(team)s, %(led_project)s, f.type, clock_timestamp(), %(led_door)s, %(led_actor_kind)s, %(led_actor_id)s,
        %(led_actor_name)s, %(led_instance)s, f.kind, f.subject, f.recipient, %(led_request)s, %(led_address)s, f.data
-FROM jsonb_to_recordset(%(led_facts)s::jsonb) AS f(n int, type text, kind text, subject text, recipient text, data jsonb)
+FROM jsonb_to_recordset(%(led_facts)s::jsonb)
+     AS f(n int, type text, kind text, subject text, recipient text, data jsonb)
 ORDER BY f.n
 """
 
@@ -229,8 +230,7 @@ def read(
 def head(tx: Transaction, project_id: UUID | None) -> tuple[int, int]:
     """(oldest number still there, last number given) of a stream; (1, 0) for a new one."""
     row = tx.run(
-        "SELECT oldest_seq, last_seq FROM tenants_ledgerhead"
-        " WHERE team_id = %s AND project_id IS NOT DISTINCT FROM %s",
+        "SELECT oldest_seq, last_seq FROM tenants_ledgerhead WHERE team_id = %s AND project_id IS NOT DISTINCT FROM %s",
         [tx.team_id, project_id],
     ).fetchone()
     return (row["oldest_seq"], row["last_seq"]) if row else (1, 0)

@@ -105,7 +105,7 @@ class FieldError(NamedTuple):
     detail: str
 
 
-class Problem(Exception):  # noqa: N818 - the RFC's word
+class Problem(Exception):
     """A mistake of the caller (or of ours) on its way to a problem document.
 
     ``extra`` are further members of the document; ``headers`` go out with the answer.

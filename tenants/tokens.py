@@ -41,4 +41,6 @@ def digest(text: str) -> bytes:
 def well_formed(text: str) -> bool:
     """Whether shape and checksum are right, so a typo costs no look-up."""
     match = _SHAPE.fullmatch(text)
-    return bool(match) and match[1] in KINDS and _checksum(text[: -len(match[3]) - 1]) == match[3]
+    if match is None or match[1] not in KINDS:
+        return False
+    return _checksum(text[: -len(match[3]) - 1]) == match[3]

@@ -121,6 +121,9 @@ class Api:
         if token is not None:
             self.http.headers["Authorization"] = f"Bearer {token}"
 
+    def __del__(self) -> None:
+        self.http.close()
+
     def address(self, path: str) -> str:
         """The whole path of a short one."""
         team = f"/api/v1/teams/{self.place.slug}"

@@ -150,5 +150,8 @@ def block(answer: Answer, *, longest: float = LONGEST_BLOCK_S) -> Answer:
                 return hold.give_up()
             if not fresh:
                 woken.wait(min(left, hold.look_again_s))
+    except Exception:
+        hold.abandon()
+        raise
     finally:
         hub.unsubscribe(keys, woken.set)

@@ -85,9 +85,7 @@ def claim_list(
     return Page.of(rows, limit, shapes.claim, key=lambda row: row["id"])
 
 
-def _covering(
-    tx: Transaction, principal: Principal, ref: ProjectRef, path: str, repository: str | None
-) -> list[UUID]:
+def _covering(tx: Transaction, principal: Principal, ref: ProjectRef, path: str, repository: str | None) -> list[UUID]:
     known = repositories_of(principal, ref.id)
     found = []
     for candidate in known.values():

@@ -37,9 +37,13 @@ def message(row: Row) -> Shape:
 def inbox(tx: Transaction, project_id: UUID, rows: list[Row], start: int) -> Shape:
     """An inbox page: each item is a ledger event, with its message where it is one. ``cursor`` is for the next call."""
     wanted = [ids.parse("msg", row["subject_id"]) for row in rows if row["subject_kind"] == "message"]
-    found = {
-        ids.show("msg", row["id"]): message(row)
-        for row in messages.by_ids(tx, project_id, [w for w in wanted if w is not None])
-    } if wanted else {}
+    found = (
+        {
+            ids.show("msg", row["id"]): message(row)
+            for row in messages.by_ids(tx, project_id, [w for w in wanted if w is not None])
+        }
+        if wanted
+        else {}
+    )
     items = [ledger.show(row) | {"message": found.get(row["subject_id"])} for row in rows]
     return {"items": items, "cursor": str(rows[-1]["seq"] if rows else start)}

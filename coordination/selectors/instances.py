@@ -90,7 +90,5 @@ def roster(principal: Principal, project: str, *, limit: int = 200) -> dict[str,
                 "expires_at": row["expires_at"],
             }
         )
-    items = [
-        shapes.instance(row) | {"claims": by_holder.get(row["root_id"], []), "wakeable": False} for row in here
-    ]
+    items = [shapes.instance(row) | {"claims": by_holder.get(row["root_id"], []), "wakeable": False} for row in here]
     return {"items": items, "total": len(items)}

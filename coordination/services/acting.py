@@ -8,10 +8,12 @@ from uuid import UUID
 
 from coordination.selectors import shapes
 from coordination.services import presence
+from coordination.store import instances
 from tenants import ids
-from tenants.db import Row
+from tenants.db import Row, Transaction
 from tenants.principal import Principal
 from tenants.problems import Code, Problem, not_found
+from tenants.selectors.projects import ProjectRef
 
 # instance -> the root that holds what it claims. Fixed at registration, so it may be remembered for ever.
 _roots: dict[UUID, UUID] = {}
@@ -62,6 +64,11 @@ def handle(principal: Principal) -> Handle | None:
     return Handle(instance_id, int(epoch) if epoch else None)
 
 
+def instance_of(named: Handle | None) -> UUID | None:
+    """The instance a caller named, or None where its credential must tell."""
+    return named.instance_id if named else None
+
+
 def known_root(named: Handle | None) -> UUID | None:
     """The holder behind a handle, where this process has seen it before."""
     return _roots.get(named.instance_id) if named else None
@@ -88,6 +95,23 @@ def acting(principal: Principal, named: Handle | None, rows: Sequence[Row]) -> A
     _roots[row["id"]] = row["root_id"]
     presence.note(principal.team_id, row["id"])
     return Acting(row["id"], row["root_id"], row["agent_id"], row["agent_name"], row["now"], row)
+
+
+def acting_in(tx: Transaction, principal: Principal, ref: ProjectRef) -> Acting:
+    """The acting instance of a principal in a project; raises as ``acting`` does."""
+    named = handle(principal)
+    rows = instances.header(tx, ref.id, instance_of(named), credential(principal)).fetchall()
+    return acting(principal, named, rows)
+
+
+def acting_or_none(tx: Transaction, principal: Principal, ref: ProjectRef) -> Acting | None:
+    """The acting instance; None for a person or a service that acts without one."""
+    try:
+        return acting_in(tx, principal, ref)
+    except Problem as problem:
+        if problem.code is Code.INSTANCE_REQUIRED and not principal.instance:
+            return None
+        raise
 
 
 def _check(principal: Principal, named: Handle | None, row: Row) -> None:

@@ -4,7 +4,7 @@ from uuid import UUID
 
 from coordination.engine.allocate import lowest_free
 from coordination.selectors.allocations import shown
-from coordination.services.leases import acting_in
+from coordination.services.acting import acting_in
 from coordination.services.placing import Whereabouts, root_key
 from coordination.services.results import Answer
 from coordination.store import allocations
@@ -47,7 +47,7 @@ def allocate(
         raise invalid("repository", "unknown_repository", f"there is {', '.join(sorted(known)) or 'none yet'}")
     with transaction(principal.team_id) as tx:
         me = acting_in(tx, principal, ref)
-        where = Whereabouts(ref, dict(known), host or me.policy["host"], me.policy["worktree"])
+        where = Whereabouts(ref, known, host or me.policy["host"], me.policy["worktree"])
         root = UUID(root_key(where, pool, repo if pool == "migration" else None))
         allocations.lock_pool(tx, root)
         number = lowest_free(allocations.taken(tx, root, low, high), low, high)

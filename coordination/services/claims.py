@@ -13,7 +13,7 @@ from coordination.services.granting import Terms
 from coordination.services.placing import Placed, Whereabouts
 from coordination.services.requests import ClaimRequest, ScopeRequest
 from coordination.services.results import Answer
-from coordination.store import grounds, instances
+from coordination.store import grounds
 from tenants import ids, ledger
 from tenants.db import Row, Transaction, busy, transaction
 from tenants.ledger import Fact
@@ -87,9 +87,7 @@ def _claim_once(principal: Principal, ref: ProjectRef, order: Order) -> Answer:
         return _refuse(tx, principal, ref, me, order, scene, decision)
 
 
-def look(
-    tx: Transaction, principal: Principal, ref: ProjectRef, placed: Placed, mode: Mode
-) -> tuple[Acting, Scene]:
+def look(tx: Transaction, principal: Principal, ref: ProjectRef, placed: Placed, mode: Mode) -> tuple[Acting, Scene]:
     """Who acts and what stands around the wanted ground, in one statement."""
     named = acting.handle(principal)
     rows = _rows(tx, principal, ref, placed, mode)
@@ -102,23 +100,19 @@ def _rows(tx: Transaction, principal: Principal, ref: ProjectRef, placed: Placed
         tx,
         ref.id,
         placed.places(),
-        instance_id=named and named.instance_id,
+        instance_id=acting.instance_of(named),
         credential=acting.credential(principal),
         holder_id=acting.known_root(named),
         hostile=deciding.hostile_modes(mode),
     )
 
 
-def place(
-    principal: Principal, ref: ProjectRef, scopes: tuple[ScopeRequest, ...], *, repository: str | None
-) -> Placed:
+def place(principal: Principal, ref: ProjectRef, scopes: tuple[ScopeRequest, ...], *, repository: str | None) -> Placed:
     """Place wanted scopes; reads the acting instance first where ground reaches only its host or worktree."""
     where = Whereabouts(ref, repositories_of(principal, ref.id))
     if placing.needs_whereabouts(scopes):
-        named = acting.handle(principal)
-        with transaction(principal.team_id) as tx:
-            rows = instances.header(tx, ref.id, named and named.instance_id, acting.credential(principal)).fetchall()
-            me = acting.acting(principal, named, rows)
+        with transaction(principal.team_id, lean=True) as tx:
+            me = acting.acting_in(tx, principal, ref)
         where = Whereabouts(ref, where.repositories, me.policy["host"], me.policy["worktree"])
     return placing.place(where, scopes, repository=repository)
 
@@ -150,8 +144,7 @@ def verdict(
         "total": decision.total,
         "narrow_to": refusals.free_scopes(decision.free, placed.shown),
         "coexists_with": [ids.show("clm", UUID(other)) for other in decision.coexists],
-        "would_take_over": [
-            ids.show("clm", UUID(standing.id)) for standing in scene.lapsed if standing.id in lapsed],
+        "would_take_over": [ids.show("clm", UUID(standing.id)) for standing in scene.lapsed if standing.id in lapsed],
     }
 
 

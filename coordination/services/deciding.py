@@ -53,9 +53,7 @@ def read_scene(rows: Iterable[Row]) -> Scene:
             if first["live"]:
                 scene.entries.append(_entry(owner, first, ground))
             continue
-        standing = Standing(
-            owner, "claim", first["holder_id"], Mode(first["mode"]), ground, first["narrowable"]
-        )
+        standing = Standing(owner, "claim", first["holder_id"], Mode(first["mode"]), ground, first["narrowable"])
         if first["live"]:
             scene.live.append(standing)
             scene.ends[standing.id] = first["lapses_at"]

@@ -9,7 +9,6 @@ import logging
 import threading
 from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
-from typing import Any
 from uuid import UUID
 
 from coordination import notify
@@ -58,9 +57,7 @@ def drain(team_id: UUID, project_id: UUID) -> dict[str, float]:
         entries = deciding.entries_whole(tx, rows)
         scene = deciding.scene_around(tx, entries)
         graph = WaitGraph(tx, project_id)
-        ready = line.plan(
-            entries, scene.live, overtakes=lambda holder, earlier: graph.reaches(earlier.holder, holder)
-        )
+        ready = line.plan(entries, scene.live, overtakes=lambda holder, earlier: graph.reaches(earlier.holder, holder))
         lapses = _lapses(entries, scene, policy["now"].timestamp(), set(ready))
     for entry_id in ready:
         _grant_one(team_id, project_id, UUID(entry_id))
@@ -146,25 +143,19 @@ def _grant_locked(tx: Transaction, project_id: UUID, entry_id: UUID) -> None:
     terms = Terms(**row["request"] | {"mode": Mode(row["request"]["mode"])})
     placed = Placed(entry.grounds, row["scopes"], queue.lock_plan(tx, entry_id))
     offered = row["waiter_until"] is None or row["waiter_dead"]
-    shown = granting.grant(
-        tx, system(tx.team_id), project_id, me, placed, terms, scene, decision, offered=offered
-    )
+    shown = granting.grant(tx, system(tx.team_id), project_id, me, placed, terms, scene, decision, offered=offered)
     claim_id = ids.parse("clm", shown["id"])
     queue.end(tx, [entry_id], state="granted", claim_id=claim_id)
     said = {"agent": me.agent, "claim": shown["id"], "waited_s": round(row["waited"], 3), "offered": offered}
     fact = Fact("queue.granted", "queue_entry", ids.show("que", entry_id), said, recipient=f"ins:{me.holder_id}")
     ledger.append(tx, system(tx.team_id), [fact], project_id=project_id, instance_id=me.instance_id)
     _break_circle(tx, project_id, me)
-    tx.after_commit(
-        lambda: notify.wake(f"que:{entry_id}")
-    )
+    tx.after_commit(lambda: notify.wake(f"que:{entry_id}"))
 
 
 def _waiting_instance(tx: Transaction, project_id: UUID, row: Row) -> Acting:
     header = instances.header(tx, project_id, row["instance_id"], "").fetchall()[0]
-    return Acting(
-        row["instance_id"], row["holder_id"], header["agent_id"], header["agent_name"], header["now"], header
-    )
+    return Acting(row["instance_id"], row["holder_id"], header["agent_id"], header["agent_name"], header["now"], header)
 
 
 def _break_circle(tx: Transaction, project_id: UUID, me: Acting) -> None:

@@ -7,7 +7,7 @@ from typing import Any
 from coordination import notify
 from coordination.selectors import events
 from coordination.services import holding
-from coordination.services.messages import sender
+from coordination.services.acting import acting_or_none
 from coordination.services.results import Answer
 from tenants import ids, ledger
 from tenants.db import transaction
@@ -27,7 +27,7 @@ def publish_topic(principal: Principal, project: str, topic: str, data: dict[str
     if not _TOPIC.fullmatch(topic):
         raise invalid("topic", "bad_name", "1 to 64 of a-z 0-9 _ . - and not starting with punctuation")
     with transaction(principal.team_id) as tx:
-        me = sender(tx, principal, ref)
+        me = acting_or_none(tx, principal, ref)
         subject = ids.show("ins", me.instance_id) if me else principal.actor.id
         fact = Fact(f"topic.{topic}", "topic", topic, {"data": data or {}, "from": me.agent if me else subject})
         ledger.append(tx, principal, [fact], project_id=ref.id, instance_id=me.instance_id if me else None)
@@ -49,8 +49,8 @@ def read(
 ) -> Answer:
     """Published events after a cursor, oldest first; without ``after``, the latest ``limit`` ones.
 
-    Every event is seen exactly once by a reader that goes on from ``cursor``. With ``wait_seconds`` it holds until there
-    is one. 410 ``cursor_expired`` below what retention left.
+    Every event is seen exactly once by a reader that goes on from ``cursor``. With ``wait_seconds`` it holds until
+    there is one. 410 ``cursor_expired`` below what retention left.
     """
     principal.require(Permission.READ)
     ref = project_resolve(principal, project)

@@ -24,7 +24,7 @@ MIN_TTL = 1
 Shape = dict[str, Any]
 
 
-class TryAgain(Exception):  # noqa: N818 - not an error: a renewal won the race, decide anew
+class TryAgain(Exception):
     """Lapsed ground came alive between the look and the write."""
 
 
@@ -109,9 +109,7 @@ def _take_over(
         return [], []
     if me.policy["takeover_needs_reason"] and not terms.takeover_reason:
         raise invalid("takeover_reason", "required", "this project wants a reason for taking over lapsed ground")
-    ended = claims.expire(
-        tx, project_id, [UUID(claim) for claim in met], by=f"lapsed; taken over by {me.agent}"
-    )
+    ended = claims.expire(tx, project_id, [UUID(claim) for claim in met], by=f"lapsed; taken over by {me.agent}")
     if len(ended) != len(met):
         raise TryAgain
     took_over = [_taken(row) for row in ended]

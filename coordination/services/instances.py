@@ -1,5 +1,6 @@
 """Instances: register or resume, change, heartbeat, end (claims.md, "Words"; agent.md, "One holder per run")."""
 
+from functools import partial
 from typing import Any
 from uuid import UUID
 
@@ -192,10 +193,8 @@ def heartbeat(principal: Principal, project: str, instance_id: str) -> Answer:
     principal.require(Permission.COORDINATE)
     ref = project_resolve(principal, project)
     asking = principal.acting(instance=instance_id)
-    named = acting.handle(asking)
-    with transaction(principal.team_id) as tx:
-        rows = instances.header(tx, ref.id, named and named.instance_id, acting.credential(principal)).fetchall()
-        me = acting.acting(asking, named, rows)
+    with transaction(principal.team_id, lean=True) as tx:
+        me = acting.acting_in(tx, asking, ref)
         instances.touch(tx, [me.instance_id])
         claims.renew_due(tx, ref.id, me.holder_id)
         held = claims.listed(
@@ -239,12 +238,14 @@ def end(principal: Principal, project: str, instance_id: str) -> Answer:
         released: dict[str, Any] = {"released": [], "lost": []}
         if row["root_id"] == row["id"]:
             wanted = claims.held_ids(tx, ref.id, holder_id=row["id"])
-            released = leases.release_all(tx, principal, ref, wanted, None, by=f"{row['agent_name']} ended", state="released")
+            released = leases.release_all(
+                tx, principal, ref, wanted, None, by=f"{row['agent_name']} ended", state="released"
+            )
             waiting = [entry["id"] for entry in queue.waiting(tx, ref.id, holders=[row["id"]])]
             for entry in queue.end(tx, waiting, state="cancelled", why="its instance ended"):
                 fact = Fact("queue.cancelled", "queue_entry", ids.show("que", entry), {"why": "its instance ended"})
                 ledger.append(tx, principal, [fact], project_id=ref.id, instance_id=row["id"])
-                tx.after_commit(lambda entry=entry: notify.wake(f"que:{entry}"))
+                tx.after_commit(partial(notify.wake, f"que:{entry}"))
             tx.after_commit(lambda: drains.drain_soon(principal.team_id, ref.id))
         for gone in ended:
             _tell(tx, principal, ref, gone, "instance.ended", {"agent": row["agent_name"]})

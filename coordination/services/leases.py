@@ -43,13 +43,6 @@ def parse_claim_id(text: str) -> UUID:
     return found
 
 
-def acting_in(tx: Transaction, principal: Principal, ref: ProjectRef) -> Acting:
-    """The acting instance of a principal in a project; raises as ``acting.acting`` does."""
-    named = acting.handle(principal)
-    rows = instances.header(tx, ref.id, named and named.instance_id, acting.credential(principal)).fetchall()
-    return acting.acting(principal, named, rows)
-
-
 def renew(
     principal: Principal, project: str, claim_id: str, ttl_seconds: int | None = None, fence: int | None = None
 ) -> Answer:
@@ -61,7 +54,7 @@ def renew(
     ref = project_resolve(principal, project)
     claim = parse_claim_id(claim_id)
     with transaction(principal.team_id, lean=True) as tx:
-        me = acting_in(tx, principal, ref)
+        me = acting.acting_in(tx, principal, ref)
         ttl = None if ttl_seconds is None else ttl_for(Mode.EXCLUSIVE, ttl_seconds, me.policy)
         instances.touch(tx, [me.instance_id])
         renewed = claims.renew(tx, ref.id, [claim], holder_id=me.holder_id, ttl_s=ttl, fence=fence)
@@ -105,7 +98,7 @@ def release(principal: Principal, project: str, claim_id: str, fence: int | None
             tx,
             ref.id,
             [claim],
-            instance_id=named and named.instance_id,
+            instance_id=acting.instance_of(named),
             credential=acting.credential(principal),
         )
         me = _acting_or_manager(principal, rows)
@@ -179,9 +172,7 @@ def end_claims(
         holder_id=me.holder_id if me else None,
         state=becomes,
         by=by or principal.actor.name,
-        said=ledger.prepare(
-            tx, principal, [], project_id=ref.id, instance_id=me.instance_id if me else None
-        ),
+        said=ledger.prepare(tx, principal, [], project_id=ref.id, instance_id=me.instance_id if me else None),
     )
     if becomes == "revoked":
         ledger.tell_later(tx, ref.id, [f"ins:{row['holder_id']}" for row in ended])
@@ -203,7 +194,7 @@ def release_many(
     ref = project_resolve(principal, project)
     with transaction(principal.team_id) as tx:
         named = acting.handle(principal)
-        rows = instances.header(tx, ref.id, named and named.instance_id, acting.credential(principal)).fetchall()
+        rows = instances.header(tx, ref.id, acting.instance_of(named), acting.credential(principal)).fetchall()
         me = _acting_or_manager(principal, rows)
         mine = me.holder_id if me else None
         if claim_ids is not None:
@@ -268,7 +259,7 @@ def change(
     wanted_mode = mode_of(mode) if mode else None
     with transaction(principal.team_id) as tx:
         grounds.lock_claims(tx, ref.id, [claim])
-        me = acting_in(tx, principal, ref)
+        me = acting.acting_in(tx, principal, ref)
         rows = claims.by_ids(tx, ref.id, [claim])
         if not rows or rows[0]["holder_id"] != me.holder_id or not rows[0]["live"]:
             return _lost_or_foreign(tx, principal, ref, me, claim)

@@ -7,7 +7,6 @@ from uuid import UUID
 
 from psycopg.types.json import Jsonb
 
-from coordination import notify
 from coordination.engine.decide import Decision
 from coordination.engine.modes import Urgency
 from coordination.engine.waits import victim

@@ -10,7 +10,6 @@ from uuid import UUID
 from coordination import notify
 from coordination.selectors import inboxes
 from coordination.services import acting, holding
-from coordination.services.acting import Acting
 from coordination.services.instances import inbox_of
 from coordination.services.results import Answer
 from coordination.store import instances, messages
@@ -19,7 +18,7 @@ from tenants.db import Transaction, transaction
 from tenants.ledger import Fact
 from tenants.permissions import Permission
 from tenants.principal import Principal
-from tenants.problems import Code, Problem, invalid, not_found
+from tenants.problems import invalid, not_found
 from tenants.selectors.projects import ProjectRef, project_resolve
 
 KINDS = ("note", "question", "answer", "blocker", "handoff", "decision", "approval", "notice")
@@ -47,7 +46,7 @@ def post(
         raise invalid("importance", "unknown", f"{importance!r} is none of {', '.join(IMPORTANCE)}")
     message_id = ids.new_id()
     with transaction(principal.team_id) as tx:
-        me = sender(tx, principal, ref)
+        me = acting.acting_or_none(tx, principal, ref)
         recipient = _recipient(tx, ref, to)
         answered = _answered(tx, ref, reply_to)
         thread_id = _thread(thread) or (answered["thread_id"] if answered else message_id)
@@ -77,18 +76,6 @@ def post(
         fact = Fact("message.posted", "message", public, said, recipient=recipient)
         ledger.append(tx, principal, [fact], project_id=ref.id, instance_id=me.instance_id if me else None)
         return Answer("created", inboxes.message(messages.by_ids(tx, ref.id, [message_id])[0]))
-
-
-def sender(tx: Transaction, principal: Principal, ref: ProjectRef) -> Acting | None:
-    """The acting instance; None for a person (or service) that writes without one."""
-    named = acting.handle(principal)
-    rows = instances.header(tx, ref.id, named and named.instance_id, acting.credential(principal)).fetchall()
-    try:
-        return acting.acting(principal, named, rows)
-    except Problem as problem:
-        if problem.code is Code.INSTANCE_REQUIRED and named is None:
-            return None
-        raise
 
 
 def _recipient(tx: Transaction, ref: ProjectRef, to: str) -> str:
@@ -142,7 +129,7 @@ def inbox(
 
     def look() -> Answer:
         with transaction(principal.team_id) as tx:
-            me = _reader(tx, principal, ref)
+            me = acting.acting_in(tx, principal, ref)
             waits_on.update(notify.inbox_key(recipient, ref.id) for recipient in inbox_of(me.instance_id, me))
             if after is not None:
                 messages.move_cursor(tx, me.instance_id, after)
@@ -153,13 +140,6 @@ def inbox(
     return holding.until(look, ready=lambda answer: bool(answer.body["items"]), keys=waits_on, seconds=wait_seconds)
 
 
-def _reader(tx: Transaction, principal: Principal, ref: ProjectRef) -> Acting:
-    me = sender(tx, principal, ref)
-    if me is None:
-        raise Problem(Code.INSTANCE_REQUIRED)
-    return me
-
-
 def acknowledge(
     principal: Principal, project: str, *, message_ids: tuple[str, ...] = (), cursor: int | None = None
 ) -> Answer:
@@ -168,7 +148,7 @@ def acknowledge(
     ref = project_resolve(principal, project)
     wanted = [ids.parse("msg", text) for text in message_ids]
     with transaction(principal.team_id) as tx:
-        me = _reader(tx, principal, ref)
+        me = acting.acting_in(tx, principal, ref)
         found = messages.by_ids(tx, ref.id, [w for w in wanted if w])
         if len(found) != len(set(message_ids)):
             raise not_found("message")

@@ -2,7 +2,7 @@
 
 import hashlib
 import re
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 from uuid import UUID
@@ -40,7 +40,7 @@ class Whereabouts:
     """What the reach of named ground depends on: the project, and the host and worktree of who asks."""
 
     project: ProjectRef
-    repositories: dict[str, RepositoryRef]
+    repositories: Mapping[str, RepositoryRef]
     host: str = ""
     worktree: str = ""
 

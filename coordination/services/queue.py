@@ -5,13 +5,13 @@ from uuid import UUID
 from coordination import notify
 from coordination.services import acting, drains, lining_up
 from coordination.services.results import Answer
-from coordination.store import instances, queue
+from coordination.store import queue
 from tenants import ids, ledger
-from tenants.db import Row, Transaction, transaction
+from tenants.db import transaction
 from tenants.ledger import Fact
 from tenants.permissions import Permission
 from tenants.principal import Principal
-from tenants.problems import Code, Problem, not_found
+from tenants.problems import not_found
 from tenants.selectors.projects import ProjectRef, project_resolve
 
 
@@ -64,16 +64,5 @@ def _is_mine(principal: Principal, ref: ProjectRef, entry_id: UUID) -> bool:
         row = queue.find(tx, ref.id, entry_id)
         if row is None:
             raise not_found("queue entry")
-        return _belongs(tx, principal, ref, row)
-
-
-def _belongs(tx: Transaction, principal: Principal, ref: ProjectRef, row: Row) -> bool:
-    named = acting.handle(principal)
-    rows = instances.header(tx, ref.id, named and named.instance_id, acting.credential(principal)).fetchall()
-    try:
-        me = acting.acting(principal, named, rows)
-    except Problem as problem:
-        if problem.code is Code.INSTANCE_REQUIRED:
-            return False
-        raise
-    return bool(me.holder_id == row["holder_id"])
+        me = acting.acting_or_none(tx, principal, ref)
+        return me is not None and bool(me.holder_id == row["holder_id"])

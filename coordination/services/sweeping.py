@@ -12,7 +12,7 @@ from coordination import notify
 from coordination.services import drains
 from coordination.services.granting import expiry_facts
 from coordination.store import claims, instances, sweeps
-from tenants import ids, idempotency, ledger
+from tenants import idempotency, ids, ledger
 from tenants.db import transaction
 from tenants.ledger import Fact
 from tenants.problems import Problem

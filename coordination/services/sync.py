@@ -7,22 +7,18 @@ from coordination.selectors import claims as claim_selectors
 from coordination.selectors import inboxes, shapes
 from coordination.services import acting, holding
 from coordination.services.instances import inbox_of
-from coordination.services.messages import sender
 from coordination.services.results import Answer
 from coordination.store import claims, instances, messages, queue
 from tenants import ledger
 from tenants.db import Transaction, transaction
 from tenants.permissions import Permission
 from tenants.principal import Principal
-from tenants.problems import Code, Problem
 from tenants.selectors.projects import ProjectRef, project_resolve
 
 _MOST = 100
 
 
-def sync(
-    principal: Principal, project: str, *, after: int | None = None, wait_seconds: int | None = None
-) -> Answer:
+def sync(principal: Principal, project: str, *, after: int | None = None, wait_seconds: int | None = None) -> Answer:
     """Inbox since the cursor, my claims with the time left (offers are taken up), my waits, who else is here.
 
     With ``wait_seconds`` it holds until the inbox has something.
@@ -34,9 +30,7 @@ def sync(
 
     def look() -> Answer:
         with transaction(principal.team_id) as tx:
-            me = sender(tx, principal, ref)
-            if me is None:
-                raise Problem(Code.INSTANCE_REQUIRED)
+            me = acting.acting_in(tx, principal, ref)
             waits_on.update(notify.inbox_key(recipient, ref.id) for recipient in inbox_of(me.instance_id, me))
             return Answer("ok", _everything(tx, ref, me, after))
 
@@ -80,8 +74,7 @@ def _everything(tx: Transaction, ref: ProjectRef, me: acting.Acting, after: int 
             for row in held
         ],
         "queue": [
-            shapes.entry(row, position=queue.position(tx, ref.id, row), waiting_for=[], granted=None)
-            for row in waiting
+            shapes.entry(row, position=queue.position(tx, ref.id, row), waiting_for=[], granted=None) for row in waiting
         ],
         "others": [
             {

@@ -39,7 +39,7 @@ def verify(
     repo = _repository(principal, ref, repository)
     paths = _paths(repo, changes)
     with transaction(principal.team_id) as tx:
-        holder, policy = _holder(tx, principal, ref, instance)
+        holder = _holder(tx, principal, ref, instance)
         near = grounds.candidates(
             tx,
             [grounds.Place(str(repo.id), prefix) for prefix in paths.values()],
@@ -81,13 +81,13 @@ def _paths(repo: RepositoryRef, changes: tuple[Change, ...]) -> dict[str, str]:
     return paths
 
 
-def _holder(tx: Transaction, principal: Principal, ref: ProjectRef, instance: str | None) -> tuple[str | None, Row]:
+def _holder(tx: Transaction, principal: Principal, ref: ProjectRef, instance: str | None) -> str | None:
     text = instance or principal.instance
     named = acting.handle(principal.acting(instance=text)) if text else None
-    rows = instances.header(tx, ref.id, named and named.instance_id, "").fetchall()
+    rows = instances.header(tx, ref.id, acting.instance_of(named), "").fetchall()
     if not rows or (named and rows[0]["id"] is None):
         raise not_found("instance" if rows else "project")
-    return (str(rows[0]["root_id"]) if named else None), rows[0]
+    return str(rows[0]["root_id"]) if named else None
 
 
 def _covering(scene: deciding.Scene, path: str) -> list[tuple[bool, Standing]]:

@@ -39,7 +39,7 @@ def insert(tx: Transaction, names: Row) -> None:
 def find(tx: Transaction, project_id: UUID, allocation_id: UUID) -> Row | None:
     """One allocation."""
     return tx.run(
-        f"SELECT {_SHOWN} WHERE a.team_id = %s AND a.project_id = %s AND a.id = %s",  # noqa: S608
+        f"SELECT {_SHOWN} WHERE a.team_id = %s AND a.project_id = %s AND a.id = %s",
         [tx.team_id, project_id, allocation_id],
     ).fetchone()
 
@@ -49,7 +49,7 @@ def listed(tx: Transaction, project_id: UUID, *, pool: str | None, before: UUID 
     return tx.run(
         f"""SELECT {_SHOWN} WHERE a.team_id = %(team)s AND a.project_id = %(project)s AND a.released_at IS NULL
         AND (%(pool)s::text IS NULL OR a.pool = %(pool)s)
-        AND (%(before)s::uuid IS NULL OR a.id < %(before)s) ORDER BY a.id DESC LIMIT %(limit)s""",  # noqa: S608
+        AND (%(before)s::uuid IS NULL OR a.id < %(before)s) ORDER BY a.id DESC LIMIT %(limit)s""",
         {"team": tx.team_id, "project": project_id, "pool": pool, "before": before, "limit": limit},
     ).fetchall()
 

@@ -75,9 +75,7 @@ _TOLD = """, told AS (
            jsonb_build_object('agent', ended.agent_name, 'fence', ended.fence, 'by', %(by)s::text)
     FROM ended JOIN jsonb_to_recordset(%(named)s::jsonb) AS u(id uuid, public text) ON u.id = ended.id
 )"""
-_RELEASE = _END.format(
-    condition="(%(holder)s::uuid IS NULL OR c.holder_id = %(holder)s)", more=_TOLD, near=_NEAR
-)
+_RELEASE = _END.format(condition="(%(holder)s::uuid IS NULL OR c.holder_id = %(holder)s)", more=_TOLD, near=_NEAR)
 _EXPIRE = _END.format(condition=f"NOT {LIVE}", more="", near="")
 
 
@@ -174,7 +172,9 @@ def renew(
     return [row["id"] for row in tx.run(_RENEW, names).fetchall()]
 
 
-def held_ids(tx: Transaction, project_id: UUID, *, holder_id: UUID | None = None, task: str | None = None) -> list[UUID]:
+def held_ids(
+    tx: Transaction, project_id: UUID, *, holder_id: UUID | None = None, task: str | None = None
+) -> list[UUID]:
     """Ids of the held claims of a holder, or of a task."""
     rows = tx.run(
         "SELECT id FROM coordination_claim WHERE team_id = %(team)s AND project_id = %(project)s AND state = 'held'"
@@ -236,7 +236,7 @@ JOIN coordination_instance h ON h.team_id = c.team_id AND h.id = c.holder_id"""
 def by_ids(tx: Transaction, project_id: UUID, ids: Sequence[UUID]) -> list[Row]:
     """Claims as they are shown, in id order."""
     return tx.run(
-        f"SELECT {_SHOWN} WHERE c.team_id = %s AND c.project_id = %s AND c.id = ANY(%s) ORDER BY c.id",  # noqa: S608
+        f"SELECT {_SHOWN} WHERE c.team_id = %s AND c.project_id = %s AND c.id = ANY(%s) ORDER BY c.id",
         [tx.team_id, project_id, list(ids)],
     ).fetchall()
 
@@ -268,7 +268,7 @@ def listed(
                   jsonb_build_object('repository', %(repository)s::text)))
           AND (%(ids)s::uuid[] IS NULL OR c.id = ANY(%(ids)s))
           AND (%(before)s::uuid IS NULL OR c.id < %(before)s)
-        ORDER BY c.id DESC LIMIT %(limit)s""",  # noqa: S608
+        ORDER BY c.id DESC LIMIT %(limit)s""",
         {
             "team": tx.team_id,
             "project": project_id,

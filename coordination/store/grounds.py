@@ -17,19 +17,21 @@ from tenants.db import Row, Rows, Transaction
 
 _PROJECT, _WAIT_GRAPH = 1, 3
 
-_LOCK = """
-WITH project AS MATERIALIZED (SELECT pg_advisory_xact_lock_shared({project}, hashtext(%(project)s::text))::text AS done),
+_LOCK = f"""
+WITH project AS MATERIALIZED (
+         SELECT pg_advisory_xact_lock_shared({_PROJECT}, hashtext(%(project)s::text))::text AS done),
      wanted AS MATERIALIZED (SELECT w.key, w.exclusive
                              FROM project, unnest(%(keys)s::bigint[], %(exclusive)s::bool[])
                                   WITH ORDINALITY AS w(key, exclusive, n)
                              WHERE project.done IS NOT NULL ORDER BY w.n)
 SELECT count(CASE WHEN exclusive THEN pg_advisory_xact_lock(key)::text
                   ELSE pg_advisory_xact_lock_shared(key)::text END) FROM wanted
-""".format(project=_PROJECT)
+"""
 
 # The same from the plan stored on the rows themselves: claims (or entries) to be released, in one statement.
 _LOCK_STORED = """
-WITH project AS MATERIALIZED (SELECT pg_advisory_xact_lock_shared({project}, hashtext(%(project)s::text))::text AS done),
+WITH project AS MATERIALIZED (
+         SELECT pg_advisory_xact_lock_shared({project}, hashtext(%(project)s::text))::text AS done),
      wanted AS MATERIALIZED (SELECT k.key, bool_or(k.exclusive) AS exclusive
                              FROM project, {table} c, unnest(c.lock_keys, c.lock_exclusive) AS k(key, exclusive)
                              WHERE project.done IS NOT NULL AND c.team_id = %(team)s AND c.id = ANY(%(ids)s)

@@ -43,7 +43,7 @@ LEFT JOIN tenants_repository r ON r.team_id = i.team_id AND r.id = i.repository_
 def find(tx: Transaction, project_id: UUID, instance_id: UUID) -> Row | None:
     """One instance of a project."""
     return tx.run(
-        f"SELECT {_COLUMNS} {_FROM} WHERE i.team_id = %s AND i.project_id = %s AND i.id = %s",  # noqa: S608
+        f"SELECT {_COLUMNS} {_FROM} WHERE i.team_id = %s AND i.project_id = %s AND i.id = %s",
         [tx.team_id, project_id, instance_id],
     ).fetchone()
 
@@ -70,7 +70,7 @@ def listed(
           AND (%(repository)s::uuid IS NULL OR i.repository_id = %(repository)s)
           AND (%(before)s::uuid IS NULL OR i.id < %(before)s)
         ORDER BY i.id DESC LIMIT %(limit)s
-        """,  # noqa: S608
+        """,
         {
             "team": tx.team_id,
             "project": project_id,
@@ -115,7 +115,7 @@ def find_run(tx: Transaction, names: Row) -> Row | None:
         f"""SELECT {_COLUMNS} {_FROM}
         WHERE i.team_id = %(team)s AND i.project_id = %(project)s AND i.credential = %(credential)s
           AND i.agent_id = %(agent_id)s AND i.worktree = %(worktree)s AND i.thread_id = %(thread_id)s
-          AND i.ended_at IS NULL FOR NO KEY UPDATE OF i""",  # noqa: S608
+          AND i.ended_at IS NULL FOR NO KEY UPDATE OF i""",
         names | {"team": tx.team_id},
     ).fetchone()
 

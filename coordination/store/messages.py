@@ -26,7 +26,7 @@ def insert(tx: Transaction, names: Row) -> None:
 def by_ids(tx: Transaction, project_id: UUID, ids: Sequence[UUID]) -> list[Row]:
     """Some messages, oldest first."""
     return tx.run(
-        f"SELECT {_SHOWN} WHERE m.team_id = %s AND m.project_id = %s AND m.id = ANY(%s) ORDER BY m.id",  # noqa: S608
+        f"SELECT {_SHOWN} WHERE m.team_id = %s AND m.project_id = %s AND m.id = ANY(%s) ORDER BY m.id",
         [tx.team_id, project_id, list(ids)],
     ).fetchall()
 
@@ -36,7 +36,7 @@ def listed(tx: Transaction, project_id: UUID, *, thread_id: UUID | None, before:
     return tx.run(
         f"""SELECT {_SHOWN} WHERE m.team_id = %(team)s AND m.project_id = %(project)s
         AND (%(thread)s::uuid IS NULL OR m.thread_id = %(thread)s)
-        AND (%(before)s::uuid IS NULL OR m.id < %(before)s) ORDER BY m.id DESC LIMIT %(limit)s""",  # noqa: S608
+        AND (%(before)s::uuid IS NULL OR m.id < %(before)s) ORDER BY m.id DESC LIMIT %(limit)s""",
         {"team": tx.team_id, "project": project_id, "thread": thread_id, "before": before, "limit": limit},
     ).fetchall()
 

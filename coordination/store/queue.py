@@ -37,7 +37,7 @@ JOIN coordination_instance h ON h.team_id = q.team_id AND h.id = q.holder_id"""
 
 def find(tx: Transaction, project_id: UUID, entry_id: UUID, *, lock: bool = False) -> Row | None:
     """One entry as it is shown; ``lock`` holds its row until the transaction ends."""
-    statement = f"SELECT {_SHOWN} WHERE q.team_id = %s AND q.project_id = %s AND q.id = %s"  # noqa: S608
+    statement = f"SELECT {_SHOWN} WHERE q.team_id = %s AND q.project_id = %s AND q.id = %s"
     if lock:
         statement += " FOR NO KEY UPDATE OF q"
     return tx.run(statement, [tx.team_id, project_id, entry_id]).fetchone()
@@ -56,7 +56,7 @@ def waiting(
         WHERE q.team_id = %(team)s AND q.project_id = %(project)s AND q.state = 'waiting'
           AND (%(ids)s::uuid[] IS NULL OR q.id = ANY(%(ids)s))
           AND (%(holders)s::uuid[] IS NULL OR q.holder_id = ANY(%(holders)s))
-        ORDER BY q.arrival""",  # noqa: S608
+        ORDER BY q.arrival""",
         {
             "team": tx.team_id,
             "project": project_id,
@@ -71,7 +71,7 @@ def listed(tx: Transaction, project_id: UUID, *, state: str | None, after: int, 
     return tx.run(
         f"""SELECT {_SHOWN} WHERE q.team_id = %(team)s AND q.project_id = %(project)s
         AND (%(state)s::text IS NULL OR q.state = %(state)s) AND q.arrival > %(after)s
-        ORDER BY q.arrival LIMIT %(limit)s""",  # noqa: S608
+        ORDER BY q.arrival LIMIT %(limit)s""",
         {"team": tx.team_id, "project": project_id, "state": state, "after": after, "limit": limit},
     ).fetchall()
 
@@ -89,9 +89,7 @@ SELECT id, (SELECT count(*) FROM freed) FROM ended
 """
 
 
-def end(
-    tx: Transaction, ids: Sequence[UUID], *, state: str, why: str = "", claim_id: UUID | None = None
-) -> list[UUID]:
+def end(tx: Transaction, ids: Sequence[UUID], *, state: str, why: str = "", claim_id: UUID | None = None) -> list[UUID]:
     """Take entries out of the queue; the ids that were still waiting."""
     names = {"team": tx.team_id, "ids": list(ids), "state": state, "why": why, "claim": claim_id}
     return [row["id"] for row in tx.run(_END, names).fetchall()]
@@ -133,7 +131,9 @@ def lock_plan(tx: Transaction, entry_id: UUID) -> tuple[LockKey, ...]:
         [tx.team_id, entry_id],
     ).fetchone()
     assert row is not None
-    return tuple(LockKey(key, exclusive) for key, exclusive in zip(row["lock_keys"], row["lock_exclusive"], strict=True))
+    return tuple(
+        LockKey(key, exclusive) for key, exclusive in zip(row["lock_keys"], row["lock_exclusive"], strict=True)
+    )
 
 
 def position(tx: Transaction, project_id: UUID, row: Row) -> int:

@@ -50,13 +50,21 @@ class TenantModel(models.Model):
     def __str__(self) -> str:
         return self.public_id
 
+    def save(self, *args: Any, **kwargs: Any) -> None:
+        self._require_scope()
+        super().save(*args, **kwargs)
+
+    def delete(self, *args: Any, **kwargs: Any) -> tuple[int, dict[str, int]]:
+        self._require_scope()
+        return super().delete(*args, **kwargs)
+
     @property
     def public_id(self) -> str:
         """The id as the outside knows it, such as ``rep_01hx…``."""
         return ids.show(self.PREFIX, self.id)
 
-    def save(self, *args: Any, **kwargs: Any) -> None:
+    def _require_scope(self) -> None:
+        """Writing one row goes past the manager, so the scope is asked here."""
         team = current_team()
         if team is not UNSCOPED and self.team_id != team:
             raise ValueError(f"{type(self).__name__} of another team than the one in scope")
-        super().save(*args, **kwargs)

@@ -11,11 +11,10 @@ from pathlib import Path
 import psycopg
 import pytest
 from django.apps import apps
-from django.conf import settings
 from psycopg import errors, sql
 
 from deploy.testing import unavailable
-from tenants import ids, isolation
+from tenants import ids, isolation, ledger
 from tenants.db import teamless, transaction
 from tenants.models import Membership, Project, Repository, Team, TenantForeignKey, TenantModel, Token
 from tenants.problems import Code, Problem
@@ -173,11 +172,10 @@ def test_functions_that_see_past_row_security_are_pinned_down():
 
 
 @pytest.fixture
-def event():
+def event(monkeypatch):
     """A place with one published and one unpublished event; (place, published id, unpublished id)."""
+    monkeypatch.setattr(ledger, "listeners", [])  # nobody publishes unless we do
     place, owner = make_team()
-    from tenants import ledger
-
     with transaction(place.team_id) as tx:
         ledger.append(tx, owner, [ledger.Fact("test.one", "test", "1")], project_id=place.project_id)
     ledger.publish(place.team_id, place.project_id)
@@ -374,18 +372,12 @@ def test_the_server_refuses_to_start_as_a_role_that_bypasses_row_security():
     assert "interlock.E001" in checked(url)
 
 
-def test_deleting_a_team_takes_its_rows_and_nobody_elses():
-    """The database's own cascade; the application deletes softly."""
+def test_deleting_all_of_something_takes_ones_own_rows_only():
     mine, theirs = make_team(), make_team()
     token_create(mine[1], name="t", preset="agent", project="main")
     with transaction(mine[0].team_id):
-        Repository.objects.all().delete()
-        Token.objects.all().delete()
-        Membership.objects.all().delete()
+        for model in (Token, Repository, Membership):
+            model.objects.all().delete()
+            assert not model.objects.exists()
     with transaction(theirs[0].team_id):
-        assert Repository.objects.count() == 1
-        assert Membership.objects.count() == 1
-
-
-def test_settings_separate_the_two_roles():
-    assert settings.APP_DATABASE_ROLE and not settings.AS_OWNER
+        assert (Repository.objects.count(), Membership.objects.count()) == (1, 1)
