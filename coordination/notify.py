@@ -9,6 +9,7 @@ import json
 import logging
 import queue
 import threading
+import time
 from collections.abc import Callable, Iterable
 from contextlib import suppress
 from uuid import UUID
@@ -23,8 +24,10 @@ from tenants.problems import Problem
 log = logging.getLogger(__name__)
 
 CHANNEL = "interlock"
-# While busy, streams are published in batches no closer than this (seconds); the first one goes out at once.
-_GAP = 0.004
+# What comes within this many seconds shares one NOTIFY.
+_COALESCE_S = 0.001
+# A stream is published at once when it was quiet, and then in batches no closer than this.
+_GAP_S = 0.02
 _PAYLOAD = 7500  # bytes; Postgres takes 8,000
 
 Stream = tuple[UUID, UUID | None]
@@ -102,6 +105,8 @@ class Outbox:
         self._queue: queue.SimpleQueue[tuple[Stream | None, frozenset[str]]] = queue.SimpleQueue()
         self._thread: threading.Thread | None = None
         self._lock = threading.Lock()
+        self._due: dict[Stream, set[str]] = {}
+        self._published: dict[Stream, float] = {}
 
     def put(self, stream: Stream | None, keys: frozenset[str]) -> None:
         """Add to the next batch; starts the thread."""
@@ -113,41 +118,59 @@ class Outbox:
                     self._thread.start()
 
     def _run(self) -> None:
-        late: set[Stream] = set()  # streams whose turn another publisher had: they must be looked at again
         while True:
-            streams, keys = self._take(timeout=0.02 if late else None)
-            streams |= late
-            late = set()
-            for stream in streams:
+            wakes = self._take(timeout=self._pause())
+            wakes |= self._publish_due()
+            if wakes:
+                hub.wake(wakes)
                 try:
-                    if ledger.publish(*stream) is None:
-                        late.add(stream)
-                    keys.add(stream_key(*stream))
+                    send(wakes)
                 except Problem:
-                    late.add(stream)
+                    log.info("other processes not woken: the database is away")
                 except Exception:
-                    log.exception("publishing failed")
-            if keys:
-                hub.wake(keys)
-                with suppress(Problem):
-                    send(keys)
+                    log.exception("waking other processes failed")
 
-    def _take(self, timeout: float | None) -> tuple[set[Stream], set[str]]:
-        streams: set[Stream] = set()
-        keys: set[str] = set()
+    def _pause(self) -> float | None:
+        """Seconds until a stream may be published; None when none is due."""
+        if not self._due:
+            return None
+        now = time.monotonic()
+        return max(0.0, min(self._published.get(stream, 0.0) for stream in self._due) + _GAP_S - now)
+
+    def _take(self, timeout: float | None) -> set[str]:
+        """Keys to wake now; streams, and the inboxes that wait for their publication, go to ``_due``."""
+        wakes: set[str] = set()
         with suppress(queue.Empty):
-            self._note(self._queue.get(timeout=timeout), streams, keys)
-            threading.Event().wait(_GAP)
+            item = self._queue.get(timeout=timeout)
+            threading.Event().wait(_COALESCE_S)
             while True:
-                self._note(self._queue.get_nowait(), streams, keys)
-        return streams, keys
+                stream, keys = item
+                if stream is None:
+                    wakes |= keys
+                else:
+                    self._due.setdefault(stream, set()).update(keys)
+                item = self._queue.get_nowait()
+        return wakes
 
-    @staticmethod
-    def _note(item: tuple[Stream | None, frozenset[str]], streams: set[Stream], keys: set[str]) -> None:
-        stream, more = item
-        if stream is not None:
-            streams.add(stream)
-        keys.update(more)
+    def _publish_due(self) -> set[str]:
+        """Publish the streams whose gap is over; the keys of their readers and inboxes."""
+        told: set[str] = set()
+        now = time.monotonic()
+        ready = [stream for stream in self._due if self._published.get(stream, 0.0) + _GAP_S <= now]
+        for stream in ready:
+            self._published[stream] = time.monotonic()
+            try:
+                if ledger.publish(*stream) is None:
+                    continue  # another publisher has the turn and may not have seen this: look again
+            except Problem:
+                continue
+            except Exception:
+                log.exception("publishing failed")
+                continue
+            told |= self._due.pop(stream) | {stream_key(*stream)}
+        if len(self._published) > 10_000:
+            self._published.clear()
+        return told
 
 
 hub = Hub()

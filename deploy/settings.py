@@ -33,6 +33,18 @@ def env_int(name: str, default: int) -> int:
         raise ImproperlyConfigured(f"{name} must be a whole number, not {text!r}") from None
 
 
+# What every connection of the application sets. The hot statements are written for the prefix index: they must not be
+# planned anew each time (1.6 ms for the look at candidates), nor fall back to a scan while tables are small.
+SESSION = {
+    "lock_timeout": 3000,
+    "statement_timeout": 30000,
+    "idle_in_transaction_session_timeout": 60000,
+    "plan_cache_mode": "force_generic_plan",
+    "enable_seqscan": "off",
+    "jit": "off",
+}
+
+
 def database(url: str) -> dict[str, object]:
     """Django's DATABASES entry for a postgres:// URL."""
     parts = urlsplit(url)
@@ -51,7 +63,7 @@ def database(url: str) -> dict[str, object]:
             # Threads of the hot doors keep their connection; Django's own requests borrow one (ADR 0004).
             "pool": {"min_size": 0, "max_size": env_int("DATABASE_POOL", 40), "timeout": 10},
             "prepare_threshold": 3,
-            "options": "-c lock_timeout=3000 -c statement_timeout=30000 -c idle_in_transaction_session_timeout=60000",
+            "options": " ".join(f"-c {name}={value}" for name, value in SESSION.items()),
             "application_name": env("INTERLOCK_PROCESS", "interlock"),
         },
     }

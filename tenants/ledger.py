@@ -123,6 +123,9 @@ _TAKE_TURN = """
 SELECT id, last_seq FROM tenants_ledgerhead
 WHERE team_id = %(team)s AND project_id IS NOT DISTINCT FROM %(project)s FOR NO KEY UPDATE SKIP LOCKED
 """
+_HAS_HEAD = """
+SELECT 1 AS one FROM tenants_ledgerhead WHERE team_id = %(team)s AND project_id IS NOT DISTINCT FROM %(project)s
+"""
 # The snapshot of this statement is taken after the turn was: it sees all that earlier publishers numbered.
 _NUMBER = """
 WITH batch AS (
@@ -152,11 +155,14 @@ def publish(team_id: UUID, project_id: UUID | None) -> int | None:
     names = {"team": team_id, "project": project_id}
     last: int = 0
     while True:
-        with transaction(team_id) as tx:
+        with transaction(team_id, lean=True) as tx:
             head = tx.run(_TAKE_TURN, names).fetchone()
             if head is None:
-                created = tx.run(_ENSURE_HEAD, [ids.new_id(), team_id, project_id]).rowcount
-                if not created:
+                # Only where there is none at all: inserting beside a head that another publisher has just updated
+                # would wait for its commit, and with it for whoever is slow or dead.
+                if tx.run(_HAS_HEAD, names).fetchone():
+                    return None
+                if not tx.run(_ENSURE_HEAD, [ids.new_id(), team_id, project_id]).rowcount:
                     return None
                 continue
             statement = _NUMBER.format(stream=_stream(project_id), batch=_BATCH)

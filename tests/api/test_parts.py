@@ -103,7 +103,7 @@ def test_limits_name_the_tighter_of_team_and_token_and_say_when_to_come_again():
     problem = refused(limiter.take, "team", "token")
     assert problem.status == 429 and int(problem.headers["Retry-After"]) >= 1
     assert problem.headers["x-ratelimit-remaining"] == "0"
-    for _ in range(9):
+    for _ in range(10):
         limiter.take("team", "another token")
     assert refused(limiter.take, "team", "a third token").extra["limited"] == "team"
     assert Limiter(0, 0).take("team", "token") == []

@@ -28,12 +28,15 @@ from coordination.services.requests import ScopeRequest
 MAX_PATHS = 20_000
 MAX_SCOPES = 5_000
 _MAX_TTL = 366 * 24 * 3600
+# Scopes in answers say their symbols, and `narrow_to` must be taken back as it was given.
+_NO_SYMBOLS = Field(default_factory=list, max_length=0, description="Empty: whole files; nothing finer yet.")
 
 
 class Except(Body):
     """Ground taken out of a scope."""
 
     pattern: str = Field(min_length=1, max_length=4096)
+    symbols: list[str] = _NO_SYMBOLS
 
 
 class Scope(Body):
@@ -41,6 +44,7 @@ class Scope(Body):
 
     repository: RepositorySlug | None = None
     pattern: str = Field(min_length=1, max_length=4096)
+    symbols: list[str] = _NO_SYMBOLS
     excepts: list[Except] = Field(default_factory=list, alias="except", max_length=1000)
 
 

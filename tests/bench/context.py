@@ -1,0 +1,72 @@
+"""What every scenario is given."""
+
+import asyncio
+import sys
+import time
+from collections.abc import Awaitable, Callable, Sequence
+from dataclasses import dataclass, field
+
+from tests.bench.launch import Platform
+from tests.bench.measure import Cpu, Result, per_request, spread
+from tests.bench.places import Agent, Team, errors, times
+
+_STARTED = time.monotonic()
+WARM_S = 1.0
+
+
+def say(line: str) -> None:
+    """A line of progress, for people."""
+    print(f"bench [{time.monotonic() - _STARTED:6.1f} s] {line}", file=sys.stderr, flush=True)
+
+
+@dataclass
+class Bench:
+    """The platform to measure, and how thoroughly. ``found`` is what scenarios tell later ones."""
+
+    platform: Platform
+    quick: bool = False
+    found: dict[str, float] = field(default_factory=dict)
+
+    @property
+    def seconds(self) -> float:
+        """How long one case is measured."""
+        return 2.0 if self.quick else 8.0
+
+    def team(self) -> Team:
+        """A fresh team."""
+        return Team(self.platform.address)
+
+
+Scenario = Callable[[Bench], Awaitable[Result]]
+Step = Callable[[Agent], Awaitable[None]]
+
+
+async def loop(agents: Sequence[Agent], step: Step, seconds: float) -> float:
+    """Every agent does ``step`` again and again; the seconds it really took."""
+    started = time.perf_counter()
+
+    async def work(agent: Agent) -> None:
+        while time.perf_counter() - started < seconds:
+            await step(agent)
+
+    await asyncio.gather(*(work(agent) for agent in agents))
+    return time.perf_counter() - started
+
+
+async def pressed(
+    agents: Sequence[Agent], step: Step, seconds: float, cpu: Cpu, *, warm: float = WARM_S
+) -> dict[str, float]:
+    """Figures of a closed loop: rate, times per request, and processor time per request."""
+    await loop(agents, step, warm)
+    for agent in agents:
+        agent.times.clear()
+    before = cpu.read()
+    took = await loop(agents, step, seconds)
+    after = cpu.read()
+    all_times = times(agents)
+    return {
+        "requests_s": round(len(all_times) / took, 1),
+        **spread(all_times),
+        **per_request(before, after, len(all_times)),
+        "errors": errors(agents),
+    }
