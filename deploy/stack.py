@@ -19,7 +19,7 @@ from deploy.embedded.process import ServiceError, Stopped, secret_file, tail, wr
 from deploy.embedded.redis import Redis
 from deploy.running import DataLock, forget_services, note_services
 from deploy.supervisor import Child, Supervisor
-from deploy.up import Progress, given, show
+from deploy.telling import Progress, given, show
 
 _STARTS = 3  # a process that died that often before the platform was up will not live
 _READY_SECONDS = 120.0

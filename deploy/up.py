@@ -5,11 +5,10 @@ Only the standard library up here: the options are read before anything is insta
 
 import argparse
 import contextlib
-import json
 import os
-import sys
-import time
 from pathlib import Path
+
+from deploy.telling import Progress, given
 
 ROOT = Path(__file__).resolve().parent.parent
 DEFAULT_PORT = 8000
@@ -68,13 +67,6 @@ def parse(arguments: list[str]) -> argparse.Namespace:
     return options
 
 
-def given(name: str) -> str:
-    """A setting from the environment, or from the file ``NAME_FILE`` names; empty when there is none."""
-    if path := os.environ.get(f"{name}_FILE"):
-        return Path(path).read_text().strip()
-    return os.environ.get(name, "")
-
-
 def main(arguments: list[str]) -> int:
     """Runs until a stop is asked for; returns the exit code."""
     from deploy.embedded.process import ServiceError, Stopped  # noqa: PLC0415 - see above
@@ -104,44 +96,6 @@ def main(arguments: list[str]) -> int:
         say(f"failed: {error}")
         return FAILED
     return CLEAN
-
-
-class Progress:
-    """Says lines on standard error, with the seconds since the start."""
-
-    def __init__(self) -> None:
-        self._started = time.monotonic()
-
-    def __call__(self, line: str) -> None:
-        """Says one line."""
-        print(f"interlock [{time.monotonic() - self._started:6.1f} s] {line}", file=sys.stderr, flush=True)
-
-
-def show(found: dict[str, str], directory: Path, *, as_json: bool, embedded: bool) -> None:
-    """Tells on standard output where everything is; secrets only when ``found`` has them, just created."""
-    if as_json:
-        print(json.dumps(found), flush=True)
-        return
-    kept = directory / "credentials.json"
-    rows = [
-        ("dashboard", found["url"]),
-        ("sign in as", found["admin_email"]),
-        ("password", found.get("admin_password", "")),
-        ("agent token", found.get("agent_token", "")),
-        ("MCP endpoint", found["mcp_url"]),
-        ("credentials", f"{kept} (readable by you only)" if embedded and kept.exists() else ""),
-        ("logs", str(directory / "logs")),
-    ]
-    print("\nInterlock is up.\n")
-    for name, value in rows:
-        if value:
-            print(f"  {name:<13}{value}")
-    print("\nIn a repository, connect its agents with:\n")
-    token = found.get("agent_token") or "<agent token>"
-    print(
-        f"  interlock init --url {found['url']} --project {found['team']}/{found['project']} --token {token}"
-    )
-    print("\nCtrl-C stops everything; the data stays, and `up` goes on with it.\n", flush=True)
 
 
 def _port(text: str) -> int:

@@ -61,6 +61,8 @@ class Interlock:
                 return response.status, json.load(response)
         except urllib.error.HTTPError as refusal:
             return refusal.code, json.load(refusal)
+        except urllib.error.URLError as error:
+            give_up(f"{self.base} cannot be reached: {error.reason}")
 
     def must(self, expected: int, method: str, path: str, body: Json | None = None, **query: Any) -> Json:
         """The answer to a call that has to go this way here."""
@@ -89,9 +91,7 @@ class Agent:
         self.interlock = interlock
         self.branch = f"agent/{name}"
         # Register the run. Its handle says from now on who acts: it goes along with every call.
-        self.run = interlock.must(
-            201, "POST", "instances", {"agent": name, "tool": "example", "branch": self.branch}
-        )
+        self.run = interlock.must(201, "POST", "instances", {"agent": name, "tool": "example", "branch": self.branch})
         interlock.instance = self.run["handle"]
 
     def say(self, line: str) -> None:
@@ -131,8 +131,10 @@ def ada(me: Agent) -> None:
     # Real work takes its time. This one lasts until the others have come, so that there is something to see.
     me.interlock.events(
         beginning,
-        lambda seen: any(e["type"] == "claim.queued" and e["data"]["agent"] == "ben" for e in seen)
-        and any(e["type"] == "claim.granted" and e["data"]["agent"] == "cleo" for e in seen),
+        lambda seen: (
+            any(is_news(e, "claim.queued", of="ben") for e in seen)
+            and any(is_news(e, "claim.granted", of="cleo") for e in seen)
+        ),
     )
     me.edit(MODES, "\n\nSTRICTEST = Mode.EXCLUSIVE\n")
     me.commit(claim, MODES, "engine: Name the strictest mode.")
@@ -240,7 +242,7 @@ def run(place: Json, folder: Path) -> None:
     with contextlib.ExitStack() as stack:
         processes = {"ada": stack.enter_context(ended(start("ada", repository, place)))}
         # The others come once ada has what she wants.
-        interlock.events(before, lambda seen: any(mine(e, "claim.granted", "ada") for e in seen))
+        interlock.events(before, lambda seen: any(is_news(e, "claim.granted", of="ada") for e in seen))
         for name in ("ben", "cleo"):
             processes[name] = stack.enter_context(ended(start(name, repository, place)))
         for name, process in processes.items():
@@ -251,9 +253,11 @@ def run(place: Json, folder: Path) -> None:
     story = interlock.events(before, lambda seen: sum(e["type"] == "instance.ended" for e in seen) >= left)
     runs = {e["subject"]["id"] for e in story if e["type"] == "instance.registered" and e["data"]["agent"] in AGENTS}
     story = [event for event in story if event["actor"]["instance"] in runs]
-    tell(story)
-    check_holders(interlock, story, files)
-    check_fences(story)
+    granted = [event["subject"]["id"] for event in story if event["type"] == "claim.granted"]
+    claims = {claim: interlock.must(200, "GET", f"claims/{claim}") for claim in granted}
+    tell(story, claims)
+    check_holders(story, claims, files)
+    check_fences(list(claims.values()))
 
 
 @contextlib.contextmanager
@@ -284,50 +288,51 @@ def merge(repository: Path) -> None:
 # --- the story, and whether it held -----------------------------------------------------------------------
 
 
-def mine(event: Json, kind: str, agent: str) -> bool:
-    """Whether this is news of that kind about that agent."""
-    return bool(event["type"] == kind and event["data"].get("agent") == agent)
+def is_news(event: Json, kind: str, *, of: str) -> bool:
+    """Whether an event is of that type and about that agent."""
+    return bool(event["type"] == kind and event["data"].get("agent") == of)
 
 
 def shown(claim: Json) -> str:
     """A claim's ground in short."""
     scopes = []
     for scope in claim["scopes"]:
-        excepts = [taken["pattern"].rpartition("/")[2] for taken in scope.get("except", ())]
+        excepts = [taken["pattern"].rpartition("/")[2] for taken in scope["except"]]
         scopes.append(scope["pattern"] + (f" (not {', '.join(excepts)})" if excepts else ""))
     return ", ".join(scopes)
 
 
-def tell(story: list[Json]) -> None:
+def tell(story: list[Json], claims: dict[str, Json]) -> None:
     """The ledger's own words: when, who, what, by which fence."""
     print("\nWhat the ledger tells:\n")
     for event in story:
         said = event["data"]
+        claim = claims.get(event["subject"]["id"])
         more = []
-        if said.get("scopes"):
-            more.append(shown(said))
-        if said.get("fence"):
-            more.append(f"fence {said['fence']}")
-        if said.get("waited_s"):
+        if claim:
+            more.append(f"fence {claim['fence']}")
+            if event["type"] == "claim.granted":
+                more.append(shown(claim))
+        if "waited_s" in said:
             more.append(f"after {said['waited_s']:.2f} s in line")
-        if said.get("blocked_by"):
-            more.append(f"behind {', '.join(said['blocked_by'])}")
-        who = said.get("agent", event["actor"]["name"])
-        print(f"  {event['at'][11:23]}  {who:<5} {event['type']:<20} {'; '.join(more)}".rstrip())
+        if "blocked_by" in said:
+            blockers = [claims[blocker] for blocker in said["blocked_by"] if blocker in claims]
+            more.append(f"behind {', '.join(b['holder']['agent'] for b in blockers)}")
+        print(f"  {event['at'][11:23]}  {said['agent']:<5} {event['type']:<20} {', '.join(more)}".rstrip())
 
 
-def check_holders(interlock: Interlock, story: list[Json], files: list[str]) -> None:
+def check_holders(story: list[Json], claims: dict[str, Json], files: list[str]) -> None:
     """Play the ledger back, file by file: no file may ever have two holders."""
     holders: dict[str, str] = {}
     for event in story:
+        subject = event["subject"]["id"]
         if event["type"] == "claim.granted":
-            claim = interlock.must(200, "GET", f"claims/{event['subject']['id']}")
-            for path in (path for path in files if covers(claim, path)):
+            for path in (path for path in files if covers(claims[subject], path)):
                 if path in holders:
-                    give_up(f"{path} had two holders: {holders[path]} and {claim['id']}")
-                holders[path] = claim["id"]
+                    give_up(f"{path} had two holders: {holders[path]} and {subject}")
+                holders[path] = subject
         elif event["type"] == "claim.released":
-            holders = {path: claim for path, claim in holders.items() if claim != event["subject"]["id"]}
+            holders = {path: claim for path, claim in holders.items() if claim != subject}
     if holders:
         give_up(f"these were never released: {sorted(set(holders.values()))}")
     print("\nNo file ever had two holders.")
@@ -345,13 +350,12 @@ def covers(claim: Json, path: str) -> bool:
     )
 
 
-def check_fences(story: list[Json]) -> None:
-    """Fences rise in the order of the grants; the ledger says them at release, by claim."""
-    fences = {e["subject"]["id"]: e["data"]["fence"] for e in story if e["type"] == "claim.released"}
-    grants = [fences[e["subject"]["id"]] for e in story if e["type"] == "claim.granted"]
-    if len(grants) != len(AGENTS) or grants != sorted(set(grants)):
-        give_up(f"fences should rise with every grant: {grants}")
-    print(f"Fences rose with every grant: {', '.join(map(str, grants))}.")
+def check_fences(claims: list[Json]) -> None:
+    """Fences rise in the order of the grants."""
+    fences = [claim["fence"] for claim in claims]
+    if len(fences) != len(AGENTS) or fences != sorted(set(fences)):
+        give_up(f"fences should rise with every grant: {fences}")
+    print(f"Fences rose with every grant: {', '.join(map(str, fences))}.")
 
 
 # --- where the platform is --------------------------------------------------------------------------------
@@ -390,16 +394,16 @@ def running(options: argparse.Namespace) -> Json:
             found = json.loads(path.read_text())
         except OSError:
             give_up(f"no {path}: start `python3 manage.py up` first, say --url and --token, or use --start")
-    place = {name: getattr(options, name) or found.get(name) for name in ("url", "team", "project")}
-    return place | {"token": options.token or found["agent_token"]}
+    told = {"team": "demo", "project": "main"} | found | {"token": found.get("agent_token")}
+    return {name: getattr(options, name) or told[name] for name in ("url", "team", "project", "token")}
 
 
 def main() -> None:
     """Read the options and play."""
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
-    for name, default in (("url", None), ("team", "demo"), ("project", "main"), ("token", None)):
-        default = os.environ.get(f"INTERLOCK_{name.upper()}") or default
-        parser.add_argument(f"--{name}", default=default, help=f"or INTERLOCK_{name.upper()}")
+    for name in ("url", "team", "project", "token"):
+        variable = f"INTERLOCK_{name.upper()}"
+        parser.add_argument(f"--{name}", default=os.environ.get(variable), help=f"or {variable}")
     data = Path(os.environ.get("INTERLOCK_DATA_DIR") or ROOT / ".interlock-data")
     parser.add_argument("--data", type=Path, default=data, help="where `manage.py up` keeps its data")
     parser.add_argument("--start", action="store_true", help="start a temporary platform for this")
