@@ -100,6 +100,11 @@ def transaction(team_id: UUID, *, lean: bool = False) -> Iterator[Transaction]:
     opened.finish()
 
 
+def in_transaction() -> bool:
+    """Whether a transaction is open on this thread."""
+    return getattr(_local, "open", None) is not None
+
+
 @contextmanager
 def _whole(opened: Transaction) -> Iterator[None]:
     with django_transaction.atomic(durable=True):

@@ -229,7 +229,7 @@ def read(
         "recipients": list(recipients),
     }
     check_cursor(tx, project_id, after)
-    statement = f"SELECT {_COLUMNS} FROM tenants_event e WHERE {' AND '.join(where)} ORDER BY e.seq LIMIT %(limit)s"  # noqa: S608 - fixed fragments
+    statement = f"SELECT {_COLUMNS} FROM tenants_event e WHERE {' AND '.join(where)} ORDER BY e.seq LIMIT %(limit)s"
     return tx.run(statement, names).fetchall()
 
 

@@ -11,7 +11,8 @@ from tenants.problems import Problem, invalid
 
 _SCHEMES = {"ssh": 22, "git+ssh": 22, "ssh+git": 22, "https": 443, "http": 80, "git": 9418}
 _SCP = re.compile(r"(?:[^@/\s]+@)?([^@/:\s]{2,}):(?!/{2})(.+)", re.DOTALL)
-_BARE = re.compile(r"([^@/:\s]+\.[^@/:\s]+(?::\d+)?)/(.+)", re.DOTALL)
+# The form we store, which must be taken back as it is; a host without a dot is a name inside some network.
+_BARE = re.compile(r"((?:[^@/:\s\[\]]+|\[[0-9a-fA-F:]+\])(?::\d+)?)/(.+)", re.DOTALL)
 _HOST = re.compile(r"[a-z0-9](?:[a-z0-9.-]*[a-z0-9])?(?::\d{1,5})?|\[[0-9a-f:]+\](?::\d{1,5})?")
 _PATH = re.compile(r"[^\s\x00-\x1f\x7f]+")
 # Hosts that take either case in paths, so that one repository has one spelling.

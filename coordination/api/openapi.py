@@ -56,7 +56,12 @@ def build(routes: Iterable[Route]) -> Json:
         "security": [{"token": []}, {"session": []}],
         "tags": [{"name": tag} for tag in dict.fromkeys(tag for route in routes for tag in route.tags)],
         "paths": paths,
-        "components": {"securitySchemes": _SECURITY, "schemas": _schemas(routes), "headers": _HEADERS},
+        "components": {
+            "securitySchemes": _SECURITY,
+            "schemas": _schemas(routes),
+            "responses": _problems(routes),
+            "headers": _HEADERS,
+        },
     }
 
 

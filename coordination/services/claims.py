@@ -15,7 +15,7 @@ from coordination.services.requests import ClaimRequest, ScopeRequest
 from coordination.services.results import Answer
 from coordination.store import grounds
 from tenants import ids, ledger
-from tenants.db import Row, Transaction, busy, transaction
+from tenants.db import Row, Transaction, busy, in_transaction, transaction
 from tenants.ledger import Fact
 from tenants.permissions import Permission
 from tenants.principal import Principal
@@ -44,17 +44,14 @@ def claim(principal: Principal, project: str, request: ClaimRequest) -> Answer:
     """
     principal.require(Permission.COORDINATE)
     ref = project_resolve(principal, project)
-    order = Order(
-        request,
-        mode_of(request.mode),
-        _urgency(request.urgency),
-        place(principal, ref, request.scopes, repository=request.repository),
-    )
+    mode, urgency = mode_of(request.mode), _urgency(request.urgency)
     for _ in range(_TRIES):
+        placed = place(principal, ref, request.scopes, repository=request.repository)
         try:
-            return _claim_once(principal, ref, order)
+            return _claim_once(principal, ref, Order(request, mode, urgency, placed))
         except granting.TryAgain:
-            continue
+            if in_transaction():
+                break  # an outer transaction (an idempotency key's) has to be rolled back as a whole
     raise busy()
 
 

@@ -18,6 +18,7 @@ from tenants.db import Row, Transaction
 from tenants.ledger import Fact
 from tenants.principal import Principal
 from tenants.problems import Code, Problem, invalid
+from tenants.selectors.projects import forget
 
 OFFER_SECONDS = 60
 MIN_TTL = 1
@@ -25,7 +26,14 @@ Shape = dict[str, Any]
 
 
 class TryAgain(Exception):
-    """Lapsed ground came alive between the look and the write."""
+    """Between the look and the write, lapsed ground came alive, or a repository changed its case setting."""
+
+
+def check_placed(written: int, placed: Placed, project_id: UUID) -> None:
+    """Raise TryAgain where ground was left out because it had been placed by an old case setting."""
+    if written != len(placed.grounds):
+        forget(project_id)
+        raise TryAgain
 
 
 @dataclass(frozen=True, slots=True)
@@ -81,6 +89,7 @@ def grant(
     facts += _coexisting(scene, decision, public, me)
     heard = ledger.prepare(tx, principal, facts, project_id=project_id, instance_id=me.instance_id)
     row = claims.insert(tx, _row(claim_id, project_id, me, placed, terms, took_over, offered=offered), heard)
+    check_placed(row["grounds"], placed, project_id)
     grounds.insert_excepts(tx, claim=claim_id, entry=None, excepts=except_rows(placed.grounds))
     if decision.coexists:
         others = [UUID(other) for other in decision.coexists]

@@ -14,7 +14,7 @@ from coordination.selectors import shapes
 from coordination.services import drains, refusals
 from coordination.services.acting import Acting
 from coordination.services.deciding import Scene, WaitGraph
-from coordination.services.granting import Terms
+from coordination.services.granting import Terms, check_placed
 from coordination.services.placing import Placed, except_rows, ground_rows
 from coordination.services.requests import ClaimRequest
 from coordination.services.results import Answer, Hold
@@ -140,7 +140,7 @@ def _write(
             "exclusive": [key.exclusive for key in placed.plan],
         },
     )
-    grounds.insert(
+    written = grounds.insert(
         tx,
         {
             "project": ref.id,
@@ -151,6 +151,7 @@ def _write(
             "ground": grounds.dumps(ground_rows(placed.grounds)),
         },
     )
+    check_placed(written, placed, ref.id)
     grounds.insert_excepts(tx, claim=None, entry=entry_id, excepts=except_rows(placed.grounds))
 
 

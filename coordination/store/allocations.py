@@ -30,7 +30,7 @@ def insert(tx: Transaction, names: Row) -> None:
     columns = ", ".join(names)
     values = ", ".join(f"%({name})s" for name in names)
     tx.run(
-        f"INSERT INTO coordination_allocation (team_id, created_at, {columns})"  # noqa: S608 - our names
+        f"INSERT INTO coordination_allocation (team_id, created_at, {columns})"
         f" VALUES (%(team)s, clock_timestamp(), {values})",
         names | {"team": tx.team_id},
     )

@@ -24,12 +24,12 @@ WITH claim AS (
             %(keys)s::bigint[], %(exclusive)s::bool[])
     RETURNING fence, created_at, expires_at
 ), ground AS ({INSERT_FROM_JSON}), told AS ({ledger.INSERT})
-SELECT fence, created_at, expires_at FROM claim
+SELECT fence, created_at, expires_at, (SELECT count(*) FROM ground) AS grounds FROM claim
 """
 
 
 def insert(tx: Transaction, names: Row, said: Row) -> Row:
-    """A new held claim with its ground, and ``said`` (ledger.prepare) in the ledger; fence and times."""
+    """A new held claim with its ground, and ``said`` (ledger.prepare) in the ledger; fence, times, and how many rows of ground."""
     row = tx.run(_INSERT, names | said | {"team": tx.team_id, "entry": None}).fetchone()
     assert row is not None
     return row
@@ -122,7 +122,7 @@ def lapsed(tx: Transaction, project_id: UUID, limit: int) -> list[UUID]:
         JOIN coordination_instance h ON h.team_id = c.team_id AND h.id = c.holder_id
         WHERE c.team_id = %s AND c.project_id = %s AND c.state = 'held' AND NOT {LIVE}
         ORDER BY c.id LIMIT %s FOR NO KEY UPDATE OF c SKIP LOCKED
-        """,  # noqa: S608 - LIVE is ours
+        """,
         [tx.team_id, project_id, limit],
     ).fetchall()
     return [row["id"] for row in rows]
@@ -297,6 +297,6 @@ def of_holders(tx: Transaction, project_id: UUID, holders: Sequence[UUID]) -> li
             WHERE c.team_id = %s AND c.project_id = %s AND c.holder_id = wanted.id AND {LIVE}
             ORDER BY c.id DESC LIMIT 20
         ) AS found
-        """,  # noqa: S608 - LIVE is ours
+        """,
         [list(holders), tx.team_id, project_id],
     ).fetchall()

@@ -210,7 +210,8 @@ def dumps(value: object) -> str:
     return orjson.dumps(value).decode()
 
 
-# One row of a claim's or entry's ground; also a part of the statements that write them (store.claims, store.queue).
+# A claim's or entry's ground; also a part of the statement that writes a grant (store.claims). A row whose case folding
+# is not its repository's is left out: whoever placed it believed an old setting, and has to place it anew.
 INSERT_FROM_JSON = """
 INSERT INTO coordination_ground (id, team_id, project_id, root, prefix, pattern, scope, alternative, fold, claim_id,
                                  entry_id, holder_id, mode, active)
@@ -218,6 +219,9 @@ SELECT u.id, %(team)s, %(project)s, u.root, u.prefix, u.pattern, u.scope, u.alte
        %(holder)s, %(mode)s, true
 FROM jsonb_to_recordset(%(ground)s::jsonb) AS u(id uuid, root uuid, prefix text, pattern text, scope int,
                                                 alternative smallint, fold bool)
+LEFT JOIN tenants_repository r ON r.team_id = %(team)s AND r.id = u.root
+WHERE r.id IS NULL OR r.case_insensitive = u.fold
+RETURNING 1
 """
 _INSERT_EXCEPTS = """
 INSERT INTO coordination_groundexcept (id, team_id, claim_id, entry_id, scope, pattern)
@@ -226,9 +230,12 @@ FROM jsonb_to_recordset(%(excepts)s::jsonb) AS u(id uuid, scope int, pattern tex
 """
 
 
-def insert(tx: Transaction, names: Row) -> None:
-    """Write the ground of one claim or entry: ``project``, ``claim`` or ``entry``, ``holder``, ``mode``, ``ground``."""
-    tx.run(INSERT_FROM_JSON, names | {"team": tx.team_id})
+def insert(tx: Transaction, names: Row) -> int:
+    """Write the ground of one claim or entry: ``project``, ``claim`` or ``entry``, ``holder``, ``mode``, ``ground``.
+
+    Answers how many rows were written: fewer than given when a repository's case setting has changed meanwhile.
+    """
+    return len(tx.run(INSERT_FROM_JSON, names | {"team": tx.team_id}).fetchall())
 
 
 def insert_excepts(tx: Transaction, *, claim: UUID | None, entry: UUID | None, excepts: list[Row]) -> None:

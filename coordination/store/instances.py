@@ -125,7 +125,7 @@ def insert(tx: Transaction, names: Row) -> None:
     columns = ", ".join(names)
     values = ", ".join(f"%({name})s" for name in names)
     tx.run(
-        f"INSERT INTO coordination_instance (team_id, {columns}, registered_at, last_seen)"  # noqa: S608 - our names
+        f"INSERT INTO coordination_instance (team_id, {columns}, registered_at, last_seen)"
         f" VALUES (%(team)s, {values}, clock_timestamp(), clock_timestamp())",
         names | {"team": tx.team_id},
     )
@@ -135,7 +135,7 @@ def update(tx: Transaction, instance_id: UUID, changes: Row) -> None:
     """Change some columns of an instance and renew its presence."""
     sets = "".join(f"{name} = %({name})s, " for name in changes)
     tx.run(
-        f"UPDATE coordination_instance SET {sets} last_seen = clock_timestamp()"  # noqa: S608 - our names
+        f"UPDATE coordination_instance SET {sets} last_seen = clock_timestamp()"
         " WHERE team_id = %(team)s AND id = %(id)s",
         changes | {"team": tx.team_id, "id": instance_id},
     )

@@ -17,8 +17,7 @@ def insert(tx: Transaction, names: Row) -> None:
     columns = ", ".join(f'"{name}"' for name in names)
     values = ", ".join(f"%({name})s" for name in names)
     tx.run(
-        f"INSERT INTO coordination_message (team_id, at, {columns})"  # noqa: S608 - our names
-        f" VALUES (%(team)s, clock_timestamp(), {values})",
+        f"INSERT INTO coordination_message (team_id, at, {columns}) VALUES (%(team)s, clock_timestamp(), {values})",
         names | {"team": tx.team_id},
     )
 

@@ -9,7 +9,7 @@ def due(kind: str) -> list[tuple[UUID, UUID]]:
     """(team, project) with something due for a sweep: ``liveness`` or ``expiry``."""
     assert kind in ("liveness", "expiry")
     with teamless(reason="a sweep's work list spans teams") as cursor:
-        rows = cursor.execute(f"SELECT team_id, project_id FROM interlock_due_{kind}()").fetchall()  # noqa: S608
+        rows = cursor.execute(f"SELECT team_id, project_id FROM interlock_due_{kind}()").fetchall()
     return [(row["team_id"], row["project_id"]) for row in rows]
 
 

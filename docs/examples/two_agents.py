@@ -98,6 +98,10 @@ class Agent:
         """Tell whoever watches."""
         print(f"  {self.name:<5} {line}", flush=True)
 
+    def claim(self, **wanted: Any) -> Json:
+        """Ask for ground, all or nothing. The answer is the claim: what is held, until when, under which fence."""
+        return self.interlock.must(201, "POST", "claims", wanted)
+
     def edit(self, path: str, text: str) -> None:
         """Write at the end of a file, where two who do so at once get a merge conflict."""
         with Path(path).open("a") as file:
@@ -123,19 +127,11 @@ class Agent:
 
 def ada(me: Agent) -> None:
     """The first one: claim, edit, commit, release."""
-    beginning = me.run["cursor"]
-    claim = me.interlock.must(
-        201, "POST", "claims", {"paths": [MODES, LEASE], "reason": "name the strictest mode", "branch": me.branch}
-    )
+    claim = me.claim(paths=[MODES, LEASE], reason="name the strictest mode")
     me.say(f"has {shown(claim)} until {claim['expires_at'][11:19]} UTC, fence {claim['fence']}")
     # Real work takes its time. This one lasts until the others have come, so that there is something to see.
-    me.interlock.events(
-        beginning,
-        lambda seen: (
-            any(is_news(e, "claim.queued", of="ben") for e in seen)
-            and any(is_news(e, "claim.granted", of="cleo") for e in seen)
-        ),
-    )
+    me.interlock.events(me.run["cursor"], lambda seen: shows("claim.queued", "ben", seen))
+    me.interlock.events(me.run["cursor"], lambda seen: shows("claim.granted", "cleo", seen))
     me.edit(MODES, "\n\nSTRICTEST = Mode.EXCLUSIVE\n")
     me.commit(claim, MODES, "engine: Name the strictest mode.")
     me.release(claim)
@@ -145,14 +141,10 @@ def ben(me: Agent) -> None:
     """The second one: wants a file that ada has, stands in line for it, and is woken when she is done."""
     wanted = [MODES, TEST]
     verdict = me.interlock.must(200, "POST", "claims/check", {"paths": wanted})
-    if verdict["free"]:
-        give_up("ben found everything free although ada holds a part of it")
     met = verdict["conflicts"][0]
     me.say(f"wants {MODES}: {met['holder']['agent']} has it ({met['reason']}), on branch {met['branch']}")
     # The request is held open until there is an answer: no polling, and nobody who comes later barges in.
-    claim = me.interlock.must(
-        201, "POST", "claims", {"paths": wanted, "reason": "name the mildest mode", "wait_seconds": PATIENCE}
-    )
+    claim = me.claim(paths=wanted, reason="name the mildest mode", wait_seconds=PATIENCE)
     me.say(f"was woken and has {shown(claim)}, fence {claim['fence']} (ada's was {met['fence']})")
     if claim["fence"] <= met["fence"]:
         give_up("the later grant has no later fence")
@@ -166,12 +158,8 @@ def ben(me: Agent) -> None:
 def cleo(me: Agent) -> None:
     """The third one: would take the whole directory, and takes what is free of it."""
     verdict = me.interlock.must(200, "POST", "claims/check", {"paths": ["coordination/engine/**"]})
-    if verdict["free"] or not verdict["narrow_to"]:
-        give_up("cleo should have been offered a part of the directory")
     # `narrow_to` is what was wanted less what others hold: scopes to be claimed as they are.
-    claim = me.interlock.must(
-        201, "POST", "claims", {"scopes": verdict["narrow_to"], "reason": "say what errors are for"}
-    )
+    claim = me.claim(scopes=verdict["narrow_to"], reason="say what errors are for")
     me.say(f"wanted coordination/engine/** and has {shown(claim)}, fence {claim['fence']}")
     me.edit(ERRORS, "\n\n# Raised for the caller's mistakes only; a refused claim is a result.\n")
     me.commit(claim, ERRORS, "engine: Say what errors are for.")
@@ -196,17 +184,10 @@ def play(name: str) -> None:
 
 def git(*arguments: str, at: Path | None = None) -> str:
     """Run git, as nobody in particular and free of this machine's settings."""
-    identity = {f"GIT_{role}_{what}": f"agent{'@example.com' if what == 'EMAIL' else ''}"
-                for role in ("AUTHOR", "COMMITTER") for what in ("NAME", "EMAIL")}  # fmt: skip
     clean = {name: value for name, value in os.environ.items() if not name.startswith("GIT_")}
-    done = subprocess.run(
-        ["git", *arguments],
-        cwd=at,
-        env=clean | identity | {"GIT_CONFIG_GLOBAL": os.devnull, "GIT_CONFIG_NOSYSTEM": "1"},
-        capture_output=True,
-        text=True,
-        check=False,
-    )
+    clean |= {"GIT_CONFIG_GLOBAL": os.devnull, "GIT_CONFIG_NOSYSTEM": "1"}
+    command = ["git", "-c", "user.name=An agent", "-c", "user.email=agent@example.com", *arguments]
+    done = subprocess.run(command, cwd=at, env=clean, capture_output=True, text=True, check=False)
     if done.returncode:
         give_up(f"git {' '.join(arguments)}: {done.stdout}{done.stderr}")
     return done.stdout.strip()
@@ -242,15 +223,14 @@ def run(place: Json, folder: Path) -> None:
     with contextlib.ExitStack() as stack:
         processes = {"ada": stack.enter_context(ended(start("ada", repository, place)))}
         # The others come once ada has what she wants.
-        interlock.events(before, lambda seen: any(is_news(e, "claim.granted", of="ada") for e in seen))
+        interlock.events(before, lambda seen: shows("claim.granted", "ada", seen))
         for name in ("ben", "cleo"):
             processes[name] = stack.enter_context(ended(start(name, repository, place)))
         for name, process in processes.items():
             if process.wait(2 * PATIENCE):
                 give_up(f"{name} did not get through")
     merge(repository)
-    left = len(AGENTS)
-    story = interlock.events(before, lambda seen: sum(e["type"] == "instance.ended" for e in seen) >= left)
+    story = interlock.events(before, lambda seen: all(shows("instance.ended", name, seen) for name in AGENTS))
     runs = {e["subject"]["id"] for e in story if e["type"] == "instance.registered" and e["data"]["agent"] in AGENTS}
     story = [event for event in story if event["actor"]["instance"] in runs]
     granted = [event["subject"]["id"] for event in story if event["type"] == "claim.granted"]
@@ -278,19 +258,17 @@ def merge(repository: Path) -> None:
     commits = git("log", "--no-merges", "--format=%s", "main", at=repository).splitlines()
     if len(commits) != 1 + len(AGENTS):
         give_up(f"three commits should have come home, not {commits[:-1]}")
-    text = (repository / MODES).read_text()
-    if not text.endswith("STRICTEST = Mode.EXCLUSIVE\nMILDEST = Mode.ADVISORY\n"):
+    if not (repository / MODES).read_text().endswith("STRICTEST = Mode.EXCLUSIVE\nMILDEST = Mode.ADVISORY\n"):
         give_up(f"{MODES} does not hold what both wrote")
-    compile(text, MODES, "exec")
     print(f"\nMerged into main without a conflict: {len(AGENTS)} commits.")
 
 
 # --- the story, and whether it held -----------------------------------------------------------------------
 
 
-def is_news(event: Json, kind: str, *, of: str) -> bool:
-    """Whether an event is of that type and about that agent."""
-    return bool(event["type"] == kind and event["data"].get("agent") == of)
+def shows(kind: str, agent: str, events: list[Json]) -> bool:
+    """Whether some event is of that type and about that agent."""
+    return any(event["type"] == kind and event["data"].get("agent") == agent for event in events)
 
 
 def shown(claim: Json) -> str:
@@ -400,10 +378,10 @@ def running(options: argparse.Namespace) -> Json:
 
 def main() -> None:
     """Read the options and play."""
-    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser = argparse.ArgumentParser(description="Agents that share a repository without getting in each other's way.")
     for name in ("url", "team", "project", "token"):
-        variable = f"INTERLOCK_{name.upper()}"
-        parser.add_argument(f"--{name}", default=os.environ.get(variable), help=f"or {variable}")
+        known = os.environ.get(f"INTERLOCK_{name.upper()}")
+        parser.add_argument(f"--{name}", default=known, help=f"or INTERLOCK_{name.upper()}")
     data = Path(os.environ.get("INTERLOCK_DATA_DIR") or ROOT / ".interlock-data")
     parser.add_argument("--data", type=Path, default=data, help="where `manage.py up` keeps its data")
     parser.add_argument("--start", action="store_true", help="start a temporary platform for this")

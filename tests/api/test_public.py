@@ -9,7 +9,7 @@ from tests.web import running_web
 
 
 def get(web, path: str, **headers: str) -> httpx.Response:
-    return httpx.get(web.url + path, headers=headers)
+    return httpx.get(web.url + path, headers=headers, timeout=30)
 
 
 def test_health_and_readiness(web):

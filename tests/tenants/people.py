@@ -19,10 +19,10 @@ PASSWORD = "correct-horse-battery"
 SPAWN = multiprocessing.get_context("spawn")
 
 
-def make_person(name: str = "Pat") -> Person:
-    """Somebody who can sign in."""
+def make_person(name: str = "Pat", *, signs_in: bool = False) -> Person:
+    """Somebody new; with a password only where the test signs them in, since hashing one takes its time."""
     email = f"{name.lower()}-{secrets.token_hex(6)}@example.com"
-    return Person.objects.create_user(email, PASSWORD, name=name)
+    return Person.objects.create_user(email, PASSWORD if signs_in else None, name=name)
 
 
 def join(place: Place, role: str, *, person: Person | None = None) -> tuple[Principal, Person]:

@@ -200,6 +200,7 @@ def test_a_forgotten_project_is_asked_for_again():
         ("ssh://git@git.example:2222/Team/App.git", "git.example:2222/Team/App"),
         ("http://[2001:DB8::1]:8080/a", "[2001:db8::1]:8080/a"),
         ("  git://git.example//a///b  ", "git.example/a/b"),
+        ("git@gitserver:team/app.git", "gitserver/team/app"),
         ("", ""),
     ],
 )
