@@ -29,7 +29,7 @@ SELECT fence, created_at, expires_at, (SELECT count(*) FROM ground) AS grounds F
 
 
 def insert(tx: Transaction, names: Row, said: Row) -> Row:
-    """A new held claim with its ground, and ``said`` (ledger.prepare) in the ledger; fence, times, and how many rows of ground."""
+    """A new held claim with its ground, and ``said`` (ledger.prepare) in the ledger; fence, times, rows of ground."""
     row = tx.run(_INSERT, names | said | {"team": tx.team_id, "entry": None}).fetchone()
     assert row is not None
     return row
