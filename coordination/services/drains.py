@@ -7,6 +7,7 @@ Every step may be repeated: a process that dies half way leaves the rest to any 
 
 import logging
 import threading
+import time
 from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
 from uuid import UUID
@@ -36,6 +37,7 @@ log = logging.getLogger(__name__)
 _RENEW_EVERY_S = 5.0
 _WAITER_SECONDS = 15
 _LOOK_AGAIN_S = 5.0
+_REMEMBERED = 10_000
 
 
 def system(team_id: UUID) -> Principal:
@@ -246,10 +248,40 @@ class Waiters:
                     log.info("waiters not renewed: the database is away")
 
 
+class _Shared:
+    """Drains that many waiters ask for at the same moment: who asked while one ran shares the next one's result."""
+
+    def __init__(self) -> None:
+        self._lock = threading.Lock()
+        self._turns: dict[UUID, threading.Lock] = {}
+        self._last: dict[UUID, tuple[float, dict[str, float]]] = {}
+
+    def drain(self, team_id: UUID, project_id: UUID) -> dict[str, float]:
+        asked = time.monotonic()
+        with self._lock:
+            if len(self._turns) > _REMEMBERED:
+                self._turns.clear()
+                self._last.clear()
+            turn = self._turns.setdefault(project_id, threading.Lock())
+        with turn:
+            began, lapses = self._last.get(project_id, (0.0, {}))
+            if began < asked:
+                began = time.monotonic()
+                lapses = drain(team_id, project_id)
+                self._last[project_id] = (began, lapses)
+            return lapses
+
+
 _soon = _Soon(drain)
+_shared = _Shared()
 waiters = Waiters()
 
 
 def drain_soon(team_id: UUID, project_id: UUID) -> None:
     """Drain a project on a thread of this process, soon and once."""
     _soon.ask(team_id, project_id)
+
+
+def drain_shared(team_id: UUID, project_id: UUID) -> dict[str, float]:
+    """As ``drain``, for waiters whose timers ring together: they share the work."""
+    return _shared.drain(team_id, project_id)

@@ -162,7 +162,7 @@ def hold(principal: Principal, ref: ProjectRef, entry_id: UUID, seconds: float, 
     def again() -> Answer:
         answer = state_of(principal, ref, entry_id)
         if answer.kind == "queued" and time.monotonic() >= state["look_at"]:
-            lapse = drains.drain(principal.team_id, ref.id).get(str(entry_id), _LOOK_AGAIN_S)
+            lapse = drains.drain_shared(principal.team_id, ref.id).get(str(entry_id), _LOOK_AGAIN_S)
             state["look_at"] = time.monotonic() + lapse
             answer = state_of(principal, ref, entry_id)
         if answer.kind != "queued":
