@@ -20,6 +20,7 @@ from django.conf import settings
 from tenants import auth, ledger
 from tenants.db import teamless
 from tenants.problems import Problem
+from tenants.selectors import projects
 
 log = logging.getLogger(__name__)
 
@@ -93,9 +94,17 @@ class Hub:
             for notice in listener.notifies():
                 keys = json.loads(notice.payload)
                 for key in keys:
-                    if key.startswith("token:"):
-                        auth.forget_token(UUID(key.removeprefix("token:")))
+                    _forget(key)
                 self.wake(keys)
+
+
+def _forget(key: str) -> None:
+    """Some wakes say that what this process remembers is old: a revoked token, a changed project."""
+    kind, _, text = key.partition(":")
+    if kind == "token":
+        auth.forget_token(UUID(text))
+    elif kind == "project":
+        projects.forget(UUID(text))
 
 
 class Outbox:

@@ -29,9 +29,7 @@ class TokenForm(forms.Form):
 
     name = forms.CharField(max_length=120, help_text="Where it will be used, such as “Ada's laptop”.")
     preset = forms.ChoiceField(label="May do")
-    project = forms.ChoiceField(
-        required=False, help_text="An agent's token should only open its own project."
-    )
+    project = forms.ChoiceField(required=False, help_text="An agent's token should only open its own project.")
     agent = forms.CharField(
         max_length=80,
         required=False,
@@ -40,9 +38,7 @@ class TokenForm(forms.Form):
     )
     expires = forms.ChoiceField(required=False, choices=_LIFETIMES)
 
-    def __init__(
-        self, *args: Any, principal: Principal, projects: list[dict[str, Any]], **kwargs: Any
-    ) -> None:
+    def __init__(self, *args: Any, principal: Principal, projects: list[dict[str, Any]], **kwargs: Any) -> None:
         super().__init__(*args, **kwargs)
         granted = [name for name in _PRESET_WORDS if principal.permissions >= PRESETS[name]]
         choices = [("", "All projects"), *((project["slug"], project["name"]) for project in projects)]

@@ -54,11 +54,7 @@ def phrase(event: Mapping[str, Any]) -> Phrase:
     verb, tone = _VERBS.get(event["type"], (event["type"], "plain"))
     data = event["data"] if isinstance(event["data"], Mapping) else {}
     what = _what(data)
-    note = (
-        f"and {len(what) - _SHOWN} more"
-        if len(what) > _SHOWN
-        else str(data.get("reason") or data.get("why") or "")
-    )
+    note = f"and {len(what) - _SHOWN} more" if len(what) > _SHOWN else str(data.get("reason") or data.get("why") or "")
     return Phrase(verb, tuple(what[:_SHOWN]), note, tone)
 
 

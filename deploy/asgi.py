@@ -17,10 +17,12 @@ django_application = get_asgi_application()
 
 from channels.routing import URLRouter  # noqa: E402 - these need Django's registry
 from django.db import connection  # noqa: E402
+from django.urls import re_path  # noqa: E402
 
 from coordination.api.hot import HotDoor  # noqa: E402
 from coordination.api.public import PublicDoor  # noqa: E402
 from coordination.api.routes import ROUTES  # noqa: E402
+from coordination.api.session import principal_of_cookie  # noqa: E402
 from deploy.settings import env_bool, env_int  # noqa: E402
 from mcp_gateway.asgi import application as mcp  # noqa: E402
 from tenants.checks import role_owns_nothing  # noqa: E402
@@ -36,17 +38,29 @@ hot = HotDoor(
     failures_per_minute=env_int("AUTH_FAILURES_PER_MINUTE", 20),
     streams_per_team=env_int("STREAMS_PER_TEAM", 2000),
     trust_proxy=env_bool("TRUST_PROXY", default=False),
+    session_principal=principal_of_cookie,
 )
 public = PublicDoor()
-sockets = URLRouter([])
+
+
+async def no_socket(scope: Scope, receive: Receive, send: Send) -> None:
+    """Refuse a WebSocket at an address that has none."""
+    await receive()
+    await send({"type": "websocket.close", "code": 4404})
+
+
+sockets = URLRouter([re_path("", no_socket)])
 
 
 async def application(scope: Scope, receive: Receive, send: Send) -> None:
-    """Send each connection to its door. Bearer tokens never reach Django's session, and the reverse."""
+    """Send each connection to its door. Bearer tokens never reach Django's session.
+
+    Streams go to the hot door whoever asks: it holds thousands of them without a thread each.
+    """
     kind = scope["type"]
     if kind == "http":
         path = scope["path"]
-        if path.startswith("/api/v1/") and _has_bearer(scope["headers"]):
+        if path.startswith("/api/v1/") and (_has_bearer(scope["headers"]) or path.endswith("/events/stream")):
             await hot(scope, receive, send)
         elif public.owns(path):
             await public(scope, receive, send)

@@ -28,6 +28,7 @@ class _Known:
 _known: dict[bytes, _Known] = {}
 _used: dict[UUID, tuple[UUID, str]] = {}
 _lock = threading.Lock()
+_forgotten = 0
 
 
 def principal_for_token(text: str, *, door: str = "rest", address: str = "") -> Principal:
@@ -47,6 +48,7 @@ def principal_for_token(text: str, *, door: str = "rest", address: str = "") -> 
 
 
 def _look_up(digest: bytes) -> _Known:
+    heard = _forgotten
     with teamless(reason="a token is looked up before its team is known") as cursor:
         row = cursor.execute("SELECT * FROM interlock_token(%s)", [digest]).fetchone()
     if row is None:
@@ -69,13 +71,16 @@ def _look_up(digest: bytes) -> _Known:
     with _lock:
         if len(_known) >= _CACHE_SIZE:
             _known.clear()
-        _known[digest] = known
+        if heard == _forgotten:  # else a revocation was heard after this was read: ask again next time
+            _known[digest] = known
     return known
 
 
 def forget_token(token_id: UUID | None = None) -> None:
     """Drop a token (or all) from this process's memory: called for a revocation heard, or when hearing broke."""
+    global _forgotten  # noqa: PLW0603 - counts what this process heard
     with _lock:
+        _forgotten += 1
         for digest in [d for d, k in _known.items() if token_id is None or k.principal.token_id == token_id]:
             del _known[digest]
 

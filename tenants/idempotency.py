@@ -113,10 +113,7 @@ def _dumps(value: Any) -> bytes:
 def tidy() -> int:
     """Delete what is older than 24 hours, team by team; how many went. Harmless when two do it at once."""
     with teamless(reason="the tidying sweep lists teams with old answers") as cursor:
-        teams = [
-            row["team_id"]
-            for row in cursor.execute("SELECT team_id FROM interlock_due_idempotency()").fetchall()
-        ]
+        teams = [row["team_id"] for row in cursor.execute("SELECT team_id FROM interlock_due_idempotency()").fetchall()]
     gone = 0
     for team_id in teams:
         with transaction(team_id) as tx:

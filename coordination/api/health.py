@@ -43,11 +43,16 @@ def readiness() -> tuple[int, dict[str, Any]]:
         "listening": hub.listening,
         "connections": {
             "hot_threads": settings.HOT_THREADS,
-            "pool": settings.DATABASES["default"]["OPTIONS"].get("pool", {}).get("max_size"),
+            "pool": _pool_size(),
             "listener": 1,
         },
     }
     return (503 if fatal else 200), body
+
+
+def _pool_size() -> Any:
+    options: Any = settings.DATABASES["default"]["OPTIONS"]
+    return options.get("pool", {}).get("max_size")
 
 
 def _guarded(check: Callable[[], str]) -> str:

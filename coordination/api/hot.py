@@ -7,7 +7,8 @@ body.
 import asyncio
 import logging
 import time
-from collections.abc import Iterable
+from collections.abc import Callable, Iterable
+from functools import partial
 from typing import Any, NamedTuple
 from uuid import UUID
 
@@ -15,7 +16,7 @@ from django.conf import settings
 
 from coordination.api import metrics, parse, render, serve
 from coordination.api.call import Call, Route
-from coordination.api.limits import Failures, Limiter
+from coordination.api.limits import Failures, shared_limiter
 from coordination.api.pool import FairPool
 from coordination.api.render import Context, Response
 from coordination.api.router import Router
@@ -45,26 +46,28 @@ class _Caller(NamedTuple):
     token_id: Any
 
 
+Who = Callable[[], Principal]
+# The principal behind a Cookie header, in the team of that slug, from that address.
+SessionPrincipal = Callable[[str, str, str], Principal]
+
+
 class _Request:
-    """One request on its way through."""
+    """One request on its way through. ``who`` says who asks, anew each time it is called."""
 
-    __slots__ = ("address", "call", "context", "incoming", "instance", "params", "route", "token")
+    __slots__ = ("call", "context", "incoming", "instance", "params", "route", "who")
 
-    def __init__(
-        self, route: Route, params: dict[str, str], context: Context, *, token: str, address: str
-    ) -> None:
+    def __init__(self, route: Route, params: dict[str, str], context: Context, who: Who) -> None:
         self.route = route
         self.params = params
         self.context = context
-        self.token = token
-        self.address = address
+        self.who = who
         self.instance: str | None = None
         self.incoming = Incoming()
         self.call: Call | None = None
 
     def principal(self) -> Principal:
         """Who asks, looked at anew: a revoked token is refused at its next call."""
-        principal = principal_for_token(self.token, address=self.address)
+        principal = self.who()
         return principal.acting(instance=self.instance, request_id=self.context.request_id)
 
     def perform(self) -> Response | Answer:
@@ -98,12 +101,14 @@ class HotDoor:
         failures_per_minute: int = 20,
         streams_per_team: int = 2000,
         trust_proxy: bool = False,
+        session_principal: SessionPrincipal | None = None,
     ) -> None:
         self.router = Router(routes)
-        self.limiter = Limiter(settings.RATE_LIMIT_TEAM, settings.RATE_LIMIT_TOKEN)
+        self.limiter = shared_limiter()
         self.failures = Failures(failures_per_minute)
         self.streams = Streams(streams_per_team)
         self._trust_proxy = trust_proxy
+        self._session_principal = session_principal
         self._pool: FairPool | None = None
         self._loop: asyncio.AbstractEventLoop | None = None
         self._seen: dict[str, _Caller] = {}
@@ -121,12 +126,8 @@ class HotDoor:
             per_team = settings.HOT_THREADS_PER_TEAM
             # One project leaves its team a thread for the others.
             per_project = max(1, per_team - 1)
-            hub.subscribe(
-                (), _nothing
-            )  # starts listening: a revoked token must be heard of without a wait open
-            self._pool = FairPool(
-                loop, threads=settings.HOT_THREADS, per_team=per_team, per_project=per_project
-            )
+            hub.subscribe((), _nothing)  # starts listening: a revoked token must be heard of without a wait open
+            self._pool = FairPool(loop, threads=settings.HOT_THREADS, per_team=per_team, per_project=per_project)
         return self._pool
 
     def drain(self) -> None:
@@ -148,16 +149,13 @@ class HotDoor:
         extra: Pairs = []
         try:
             route, params = self.router.find(scope["method"], context.path)
-            request = _Request(
-                route, params, context, token=bearer(headers), address=self._address(scope, headers)
-            )
-            caller = self._seen.get(request.token) or await self._introduce(request)
+            request, caller = await self._admit(route, params, context, scope, headers)
             extra = self.limiter.take(caller.team_id, caller.token_id)
             given = await self._ask(request, caller, headers, receive)
-            if route.follow is not None and type(given) is not Response:
+            if route.follow is not None and isinstance(given, Answer):
                 await self._stream(request, given, extra, receive, send)
                 return
-            if type(given) is not Response:
+            if isinstance(given, Answer):
                 # What is waited for is not slow.
                 started = time.perf_counter()
                 lane = (caller.team_id, params.get("project"))
@@ -173,9 +171,7 @@ class HotDoor:
         self._note(scope, context, route, response.status, started)
         await send_response(send, response, extra)
 
-    def _note(
-        self, scope: dict[str, Any], context: Context, route: Route | None, status: int, started: float
-    ) -> None:
+    def _note(self, scope: dict[str, Any], context: Context, route: Route | None, status: int, started: float) -> None:
         took = time.perf_counter() - started
         name = route.name if route is not None else "unmatched"
         metrics.count(name, status, "token")
@@ -199,24 +195,48 @@ class HotDoor:
         client = scope.get("client")
         return str(client[0])[:60] if client else ""
 
-    async def _introduce(self, request: _Request) -> _Caller:
-        """A token this process has not seen: look it up, unless too many such look-ups failed of late."""
-        self.failures.check(request.address, request.token)
-        lane = f"stranger {request.address}"
+    async def _admit(
+        self, route: Route, params: dict[str, str], context: Context, scope: dict[str, Any], headers: Headers
+    ) -> tuple[_Request, _Caller]:
+        """The request with whoever asks; a token that this process has not seen yet is looked up first."""
+        address = self._address(scope, headers)
+        token = bearer(headers)
+        if token is None:
+            return await self._admit_session(route, params, context, address, headers)
+        request = _Request(route, params, context, partial(principal_for_token, token, address=address))
+        caller = self._seen.get(token)
+        if caller is None:
+            caller = await self._introduce(request, token, address)
+        return request, caller
+
+    async def _introduce(self, request: _Request, token: str, address: str) -> _Caller:
+        self.failures.check(address, token)
+        lane = f"stranger {address}"
         try:
             principal: Principal = await self.pool.run(lane, lane, request.principal)
         except Problem as problem:
             if problem.status == 401:
-                self.failures.note(request.address, request.token)
+                self.failures.note(address, token)
             raise
         if len(self._seen) >= _SEEN_SIZE:
             self._seen.clear()
-        caller = self._seen[request.token] = _Caller(principal.team_id, principal.token_id)
+        caller = self._seen[token] = _Caller(principal.team_id, principal.token_id)
         return caller
 
-    async def _ask(
-        self, request: _Request, caller: _Caller, headers: Headers, receive: Receive
-    ) -> Response | Answer:
+    async def _admit_session(
+        self, route: Route, params: dict[str, str], context: Context, address: str, headers: Headers
+    ) -> tuple[_Request, _Caller]:
+        """A browser's event stream: a read, so its cookie is enough. Nothing else comes here without a token."""
+        if self._session_principal is None or route.follow is None:
+            raise serve.unauthenticated()
+        cookie = headers.get(b"cookie", b"").decode("latin-1")
+        who = partial(self._session_principal, cookie, params["team"], address)
+        request = _Request(route, params, context, who)
+        lane = f"stranger {address}"
+        principal: Principal = await self.pool.run(lane, lane, request.principal)
+        return request, _Caller(principal.team_id, principal.actor.id)
+
+    async def _ask(self, request: _Request, caller: _Caller, headers: Headers, receive: Receive) -> Response | Answer:
         """Read the body and have it performed on a thread."""
         body = b""
         if request.route.body is not None:
@@ -226,21 +246,17 @@ class HotDoor:
             request.instance = instance.decode("latin-1")
         project = request.params.get("project")
         given: Response | Answer = await self.pool.run(caller.team_id, project, request.perform)
-        if type(given) is Response and given.status == 401:
-            self._seen.pop(request.token, None)
+        if type(given) is Response and given.status == 401 and (token := bearer(headers)) is not None:
+            self._seen.pop(token, None)
         return given
 
-    async def _stream(
-        self, request: _Request, start: Answer, extra: Pairs, receive: Receive, send: Send
-    ) -> None:
+    async def _stream(self, request: _Request, start: Answer, extra: Pairs, receive: Receive, send: Send) -> None:
         call = request.call
         assert call is not None
         self.streams.enter(call.principal.team_id)
         try:
             metrics.count(request.route.name, 200, "token")
-            stream = Stream(
-                self.pool, request.route, call, start=start.body, recheck=request.principal, send=send
-            )
+            stream = Stream(self.pool, request.route, call, start=start.body, recheck=request.principal, send=send)
             await stream.run(receive, request.context, extra)
         finally:
             self.streams.leave(call.principal.team_id)
@@ -250,9 +266,10 @@ def _nothing() -> None:
     """Wakes nobody."""
 
 
-def bearer(headers: Headers) -> str:
-    """The token of an Authorization header that begins with ``Bearer``."""
-    return headers[b"authorization"][7:].strip().decode("latin-1")
+def bearer(headers: Headers) -> str | None:
+    """The token of an Authorization header that begins with ``Bearer``; None where there is none."""
+    value = headers.get(b"authorization", b"")
+    return value[7:].strip().decode("latin-1") if value[:7].lower() == b"bearer " else None
 
 
 def incoming(query_string: bytes, body: bytes, headers: Headers) -> Incoming:

@@ -8,6 +8,9 @@ just as well and costs no round trip. Each bucket is one number, the time at whi
 import threading
 import time
 from collections.abc import Callable, Hashable
+from functools import cache
+
+from django.conf import settings
 
 from tenants.problems import Code, Problem
 
@@ -22,9 +25,7 @@ Headers = list[tuple[bytes, bytes]]
 class Buckets:
     """Token buckets of one rate (a second) and burst (seconds of that rate). Thread-safe."""
 
-    def __init__(
-        self, rate: float, burst_s: float = BURST_S, *, clock: Callable[[], float] = time.monotonic
-    ) -> None:
+    def __init__(self, rate: float, burst_s: float = BURST_S, *, clock: Callable[[], float] = time.monotonic) -> None:
         self.rate = rate
         self.size = max(1, int(rate * burst_s))
         self.burst_s = burst_s
@@ -99,6 +100,12 @@ class Limiter:
             retry_after=wait,
             limited=name,
         )
+
+
+@cache
+def shared_limiter() -> Limiter:
+    """The one limiter of this process: a team's requests count together, whichever door they come through."""
+    return Limiter(settings.RATE_LIMIT_TEAM, settings.RATE_LIMIT_TOKEN)
 
 
 class Failures:

@@ -158,16 +158,11 @@ def _response(route: Route, status: int) -> Json:
 
 def _parameters(route: Route) -> list[Json]:
     found: list[Json] = [
-        {"name": name, "in": "path", "required": True, "schema": {"type": "string"}}
-        for name in route.parameters
+        {"name": name, "in": "path", "required": True, "schema": {"type": "string"}} for name in route.parameters
     ]
     if route.query is not None:
         found += _query(route.query)
-    found.append(
-        _header(
-            "X-Request-Id", "Yours, to be echoed.", {"type": "string", "pattern": r"^[A-Za-z0-9._-]{1,64}$"}
-        )
-    )
+    found.append(_header("X-Request-Id", "Echoed where it is 1 to 64 of A-Z a-z 0-9 . _ -.", {"type": "string"}))
     if "{project}" in route.path:
         found.append(_header("Interlock-Instance", "The handle of the acting instance.", {"type": "string"}))
     if route.idempotent:
@@ -179,9 +174,7 @@ def _parameters(route: Route) -> list[Json]:
         found.append(_header("If-Match", "The ETag you change.", {"type": "string"}))
     if route.follow is not None:
         found.append(
-            _header(
-                "Last-Event-ID", "The last event you have.", {"type": "string", "pattern": "^[0-9]{1,18}$"}
-            )
+            _header("Last-Event-ID", "The last event you have.", {"type": "string", "pattern": "^[0-9]{1,18}$"})
         )
     return found
 
@@ -201,9 +194,7 @@ def _query(model: type[Query]) -> list[Json]:
 
 def _plain(schema: Json) -> Json:
     """A query parameter is absent or has a value: null is nothing one could send."""
-    schema = {
-        name: value for name, value in schema.items() if name not in ("title", "default") or value is not None
-    }
+    schema = {name: value for name, value in schema.items() if name not in ("title", "default") or value is not None}
     options = [option for option in schema.get("anyOf", ()) if option != {"type": "null"}]
     if len(options) == 1:
         schema = {name: value for name, value in schema.items() if name != "anyOf"} | options[0]
@@ -251,9 +242,7 @@ def breaking(old: Json, new: Json) -> list[str]:
             if after is None:
                 found.append(f"{where} is gone")
                 continue
-            found += [
-                f"{where} no longer answers {s}" for s in before["responses"] if s not in after["responses"]
-            ]
+            found += [f"{where} no longer answers {s}" for s in before["responses"] if s not in after["responses"]]
             found += _stricter_parameters(where, before, after)
     for name, before in old["components"]["schemas"].items():
         after = new["components"]["schemas"].get(name)

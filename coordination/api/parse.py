@@ -116,13 +116,9 @@ def query(route: Route, query_string: bytes) -> Any:
     if len(query_string) > _MAX_QUERY:
         raise Problem(Code.BAD_REQUEST, f"The query string is longer than {_MAX_QUERY} bytes.")
     try:
-        pairs = parse_qsl(
-            query_string.decode("ascii"), keep_blank_values=True, errors="strict", max_num_fields=100
-        )
+        pairs = parse_qsl(query_string.decode("ascii"), keep_blank_values=True, errors="strict", max_num_fields=100)
     except ValueError:  # includes UnicodeDecodeError
-        raise Problem(
-            Code.BAD_REQUEST, "The query string is not percent-encoded UTF-8, or far too long."
-        ) from None
+        raise Problem(Code.BAD_REQUEST, "The query string is not percent-encoded UTF-8, or far too long.") from None
     return _validate(model or Query, _gather(model or Query, pairs), "query")
 
 

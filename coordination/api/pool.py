@@ -102,8 +102,7 @@ class FairPool:
         self._handed: queue.SimpleQueue[_Job | None] = queue.SimpleQueue()
         self._stopping = False
         self._threads = [
-            threading.Thread(target=self._work, name=f"hot-{number}", daemon=True)
-            for number in range(threads)
+            threading.Thread(target=self._work, name=f"hot-{number}", daemon=True) for number in range(threads)
         ]
         for thread in self._threads:
             thread.start()

@@ -26,9 +26,7 @@ Send = Callable[[dict[str, Any]], Awaitable[None]]
 class PublicDoor:
     """The ASGI app. Documents are made once, at the first request."""
 
-    exact = frozenset(
-        {"/healthz", "/readyz", "/metrics", "/api/v1/openapi.json", "/api/v1/docs", "/problems"}
-    )
+    exact = frozenset({"/healthz", "/readyz", "/metrics", "/api/v1/openapi.json", "/api/v1/docs", "/problems"})
 
     def __init__(self) -> None:
         self._made: dict[str, bytes] = {}
@@ -44,9 +42,7 @@ class PublicDoor:
         context = Context(request_id, scope["path"])
         try:
             if scope["method"] not in ("GET", "HEAD"):
-                raise Problem(
-                    Code.METHOD_NOT_ALLOWED, "Allowed here: GET, HEAD.", headers={"Allow": "GET, HEAD"}
-                )
+                raise Problem(Code.METHOD_NOT_ALLOWED, "Allowed here: GET, HEAD.", headers={"Allow": "GET, HEAD"})
             response = await self._answer(scope["path"], headers, context)
         except Problem as error:
             response = render.problem(error, context)
@@ -98,11 +94,7 @@ def _problem_page(path: str, headers: dict[bytes, bytes], context: Context) -> R
     html = b"application/json" not in headers.get(b"accept", b"")
     if not name:
         listed = [{"code": code, **entry._asdict()} for code, entry in CATALOGUE.items()]
-        return (
-            _html(context, pages.problems())
-            if html
-            else _response(context, _JSON, render.dumps({"items": listed}))
-        )
+        return _html(context, pages.problems()) if html else _response(context, _JSON, render.dumps({"items": listed}))
     if name not in set(Code):
         raise not_found("problem code")
     code = Code(name)

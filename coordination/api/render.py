@@ -111,9 +111,7 @@ def _headers(
 ) -> Headers:
     headers = [kind, cache, NOSNIFF, (b"x-request-id", context.request_id.encode())]
     if more:
-        headers.extend(
-            (name.lower().encode(), value.encode("latin-1", "replace")) for name, value in more.items()
-        )
+        headers.extend((name.lower().encode(), value.encode("latin-1", "replace")) for name, value in more.items())
     return headers
 
 

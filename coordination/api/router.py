@@ -38,9 +38,7 @@ class Router:
             if part.startswith("{"):
                 node.child = node.child or _Node()
                 node = node.child
-                assert node.name in ("", part[1:-1]), (
-                    f"{route.path}: that segment is called {{{node.name}}} elsewhere"
-                )
+                assert node.name in ("", part[1:-1]), f"{route.path}: that segment is called {{{node.name}}} elsewhere"
                 node.name = part[1:-1]
             else:
                 node = node.literal.setdefault(part, _Node())
@@ -66,7 +64,5 @@ class Router:
         if route is None:
             if not node.routes:
                 raise not_found("address")
-            raise Problem(
-                Code.METHOD_NOT_ALLOWED, f"Allowed here: {node.allow}.", headers={"Allow": node.allow}
-            )
+            raise Problem(Code.METHOD_NOT_ALLOWED, f"Allowed here: {node.allow}.", headers={"Allow": node.allow})
         return route, values

@@ -33,9 +33,7 @@ class Table:
         """The rows that follow belong to this tag."""
         self.tag = tag
 
-    def add(
-        self, verb: str, handler: Handler, needs: tuple[P, ...], responses: Responses, **more: Any
-    ) -> None:
+    def add(self, verb: str, handler: Handler, needs: tuple[P, ...], responses: Responses, **more: Any) -> None:
         """One row. ``verb`` is method and path; every POST takes an idempotency key, and an empty body by
         default.
         """
@@ -148,9 +146,7 @@ _add(
     body=team.RepositoryChange,
     etag=True,
 )
-_add(
-    f"DELETE {_P}/repositories/{{id}}", repositories.repository_delete, (P.REPOSITORIES_MANAGE,), {204: None}
-)
+_add(f"DELETE {_P}/repositories/{{id}}", repositories.repository_delete, (P.REPOSITORIES_MANAGE,), {204: None})
 
 _section("Agents")
 _add(

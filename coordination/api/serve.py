@@ -93,3 +93,8 @@ def too_large(limit: int) -> Problem:
 def declared_too_large(content_length: bytes | None, limit: int) -> bool:
     """Whether Content-Length already says so."""
     return content_length is not None and content_length.isdigit() and int(content_length[:20]) > limit
+
+
+def unauthenticated() -> Problem:
+    """The 401 for a request without any credential."""
+    return Problem(Code.UNAUTHENTICATED, headers={"WWW-Authenticate": 'Bearer realm="interlock"'})

@@ -4,17 +4,20 @@ Cookies are sent by browsers on their own, so writes need Django's CSRF token; a
 here.
 """
 
+from types import SimpleNamespace
 from typing import Any
 
 from django.conf import settings
-from django.http import HttpRequest, HttpResponse
+from django.contrib.auth import get_user
+from django.contrib.sessions.backends.db import SessionStore
+from django.http import HttpRequest, HttpResponse, parse_cookie
 from django.http.request import RawPostDataException
 from rest_framework.authentication import CSRFCheck
 from rest_framework.views import APIView
 
 from coordination.api import metrics, parse, render, serve
 from coordination.api.call import Call, Route
-from coordination.api.limits import Limiter
+from coordination.api.limits import shared_limiter
 from coordination.api.render import Context, Response
 from coordination.api.router import Router
 from coordination.api.routes import ROUTES
@@ -27,10 +30,9 @@ from tenants.problems import Code, Problem, not_found
 
 _SAFE = frozenset({"GET", "HEAD", "OPTIONS"})
 router = Router(ROUTES)
-_limiter = Limiter(settings.RATE_LIMIT_TEAM, settings.RATE_LIMIT_TOKEN)
 
 
-class SessionView(APIView):
+class SessionView(APIView):  # type: ignore[misc]
     """Every route of the table, for somebody who is signed in."""
 
     authentication_classes = ()
@@ -52,7 +54,7 @@ class SessionView(APIView):
             route, params = router.find(request.method or "", request.path)
             name = route.name
             principal = _principal(request, params, context)
-            extra = _limiter.take(principal.team_id, principal.actor.id)
+            extra = shared_limiter().take(principal.team_id, principal.actor.id)
             response = _perform(request, route, params, principal, context)
         except Problem as error:
             response = render.problem(error, context)
@@ -65,14 +67,24 @@ class SessionView(APIView):
 def _principal(request: HttpRequest, params: dict[str, str], context: Context) -> Principal:
     person = request.user
     if not person.is_authenticated:
-        raise Problem(Code.UNAUTHENTICATED, headers={"WWW-Authenticate": 'Bearer realm="interlock"'})
+        raise serve.unauthenticated()
     if request.method not in _SAFE:
         _check_csrf(request)
     team = params.get("team") or request.GET.get("team") or _first_team(person.pk)
     principal = principal_for_person(person, team, door="rest", address=_address(request))
-    return principal.acting(
-        request_id=context.request_id, instance=request.headers.get("Interlock-Instance") or None
-    )
+    return principal.acting(request_id=context.request_id, instance=request.headers.get("Interlock-Instance") or None)
+
+
+def principal_of_cookie(cookie: str, team: str, address: str) -> Principal:
+    """The principal of a browser's session outside Django's request cycle: event streams, which only read.
+
+    Raises 401 where nobody is signed in, 404 for a team the person does not belong to.
+    """
+    key = parse_cookie(cookie).get(settings.SESSION_COOKIE_NAME)
+    person = get_user(SimpleNamespace(session=SessionStore(key))) if key else None  # type: ignore[arg-type]
+    if person is None or not person.is_authenticated:
+        raise serve.unauthenticated()
+    return principal_for_person(person, team, door="rest", address=address)
 
 
 def _first_team(person_id: int) -> str:
@@ -95,10 +107,7 @@ def _perform(
 ) -> Response:
     incoming = _incoming(request, route)
     call: Call = serve.read(route, params, principal, incoming)
-    if route.follow is not None:
-        raise Problem(
-            Code.NOT_SERVED, "Streams are served to bearer tokens; poll `events` with `wait_seconds`."
-        )
+    assert route.follow is None, "deploy.asgi sends streams to the hot door"
     given = serve.perform(route, call, incoming)
     if isinstance(given, Stored):
         return render.replayed(given, context)

@@ -84,9 +84,7 @@ class Stream:
         watch = loop.create_task(self._watch(receive))
         hub.subscribe([self._key], self._ring)
         try:
-            await self._send(
-                {"type": "http.response.start", "status": 200, "headers": self._headers(context, headers)}
-            )
+            await self._send({"type": "http.response.start", "status": 200, "headers": self._headers(context, headers)})
             await self._write(b"retry: 1000\n\n")
             while not self._left:
                 self._woken.clear()

@@ -8,7 +8,7 @@ from coordination.engine.patterns import PatternError, Syntax, parse
 from coordination.selectors import shapes
 from coordination.selectors.paging import Page, cursor_id
 from coordination.store import claims, grounds
-from coordination.store.rows import ground_of
+from coordination.store.scenes import ground_of
 from tenants import ids
 from tenants.db import Row, Transaction, transaction
 from tenants.permissions import Permission

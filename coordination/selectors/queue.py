@@ -4,7 +4,8 @@ from typing import Any
 
 from coordination.selectors import shapes
 from coordination.selectors.paging import cursor_number, number_cursor
-from coordination.store import queue
+from coordination.store import queue, scenes
+from tenants import ids
 from tenants.db import transaction
 from tenants.permissions import Permission
 from tenants.principal import Principal
@@ -30,11 +31,12 @@ def queue_list(
     with transaction(principal.team_id) as tx:
         rows = queue.listed(tx, ref.id, state=state, after=cursor_number(cursor), limit=limit + 1)
         kept = rows[:limit]
+        blockers = scenes.waited_for(tx, [row for row in kept if row["state"] == "waiting"])
         items = [
             shapes.entry(
                 row,
                 position=queue.position(tx, ref.id, row) if row["state"] == "waiting" else 0,
-                waiting_for=[],
+                waiting_for=[ids.show("clm", claim) for claim in blockers.get(row["id"], ())],
                 granted=None,
             )
             for row in kept

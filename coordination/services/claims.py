@@ -8,12 +8,12 @@ from coordination.engine.decide import Decision, Wanted, decide
 from coordination.engine.modes import Mode, Urgency
 from coordination.services import acting, deciding, granting, lining_up, placing, refusals
 from coordination.services.acting import Acting
-from coordination.services.deciding import Scene
 from coordination.services.granting import Terms
 from coordination.services.placing import Placed, Whereabouts
 from coordination.services.requests import ClaimRequest, ScopeRequest
 from coordination.services.results import Answer
-from coordination.store import grounds
+from coordination.store import grounds, scenes
+from coordination.store.scenes import Scene
 from tenants import ids, ledger
 from tenants.db import Row, Transaction, busy, in_transaction, transaction
 from tenants.ledger import Fact
@@ -88,7 +88,7 @@ def look(tx: Transaction, principal: Principal, ref: ProjectRef, placed: Placed,
     """Who acts and what stands around the wanted ground, in one statement."""
     named = acting.handle(principal)
     rows = _rows(tx, principal, ref, placed, mode)
-    return acting.acting(principal, named, rows), deciding.read_scene(rows[0]["near"] or ())
+    return acting.acting(principal, named, rows), scenes.read_scene(rows[0]["near"] or ())
 
 
 def _rows(tx: Transaction, principal: Principal, ref: ProjectRef, placed: Placed, mode: Mode) -> list[Row]:
@@ -100,7 +100,7 @@ def _rows(tx: Transaction, principal: Principal, ref: ProjectRef, placed: Placed
         instance_id=acting.instance_of(named),
         credential=acting.credential(principal),
         holder_id=acting.known_root(named),
-        hostile=deciding.hostile_modes(mode),
+        hostile=scenes.hostile_modes(mode),
     )
 
 
@@ -191,7 +191,7 @@ def check(
         rows = _rows(tx, principal, ref, placed, wanted_mode)
         anonymous = named is None and (len(rows) > 1 or (bool(rows) and rows[0]["id"] is None))
         policy = rows[0] if anonymous else acting.acting(principal, named, rows).policy
-        scene = deciding.read_scene(rows[0]["near"] or ())
+        scene = scenes.read_scene(rows[0]["near"] or ())
         wanted = Wanted("" if anonymous else str(policy["root_id"]), wanted_mode, placed.grounds)
         decision = deciding.judge(tx, ref.id, wanted, scene)
         return Answer("ok", verdict(tx, ref, decision, wanted, placed, scene))

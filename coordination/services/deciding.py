@@ -1,94 +1,20 @@
-"""What stands in the way: rows from the store into the engine's words, and the engine's decision over them.
+"""What stands in the way of a request: the engine's decision over what the store found.
 
 Everything here runs inside the caller's transaction, after its locks.
 """
 
-from collections.abc import Iterable, Sequence
-from dataclasses import dataclass, field
 from uuid import UUID
 
 from coordination.engine import queue as line
-from coordination.engine.decide import Decision, Standing, Wanted, decide
-from coordination.engine.ground import Ground
-from coordination.engine.modes import Mode, Urgency, compatible, level
+from coordination.engine.decide import Decision, Wanted, decide
+from coordination.engine.modes import Urgency, level
 from coordination.engine.queue import Entry
 from coordination.engine.waits import find_cycle, waits_for
-from coordination.store import grounds, queue
-from coordination.store.grounds import Place
-from coordination.store.rows import ground_of
-from tenants.db import Row, Transaction
+from coordination.store import queue
+from coordination.store.scenes import Scene, entries_whole, scene_around
+from tenants.db import Transaction
 
 NEWCOMER = 1 << 62  # arrives after everybody who waits
-
-
-@dataclass(slots=True)
-class Scene:
-    """What others hold and wait for around some ground. ``ends`` says when each claim ends if its
-    holder is not heard of any more, in seconds since 1970 by the database's clock."""
-
-    live: list[Standing] = field(default_factory=list)
-    lapsed: list[Standing] = field(default_factory=list)
-    entries: list[Entry] = field(default_factory=list)
-    ends: dict[str, float] = field(default_factory=dict)
-
-
-def hostile_modes(mode: Mode) -> list[str]:
-    """The held modes that a wanted mode cannot stand beside."""
-    return [str(held) for held in Mode if not compatible(held, mode)]
-
-
-def read_scene(rows: Iterable[Row]) -> Scene:
-    """Candidates (store.grounds.candidates) as standings and entries."""
-    scene = Scene()
-    seen: set[str] = set()
-    by_owner: dict[str, list[Row]] = {}
-    for row in rows:
-        if row["id"] not in seen:
-            seen.add(row["id"])
-            by_owner.setdefault(row["claim_id"] or row["entry_id"], []).append(row)
-    for owner, owned in by_owner.items():
-        first = owned[0]
-        ground = tuple(ground_of(row) for row in owned)
-        if first["claim_id"] is None:
-            if first["live"]:
-                scene.entries.append(_entry(owner, first, ground))
-            continue
-        standing = Standing(owner, "claim", first["holder_id"], Mode(first["mode"]), ground, first["narrowable"])
-        if first["live"]:
-            scene.live.append(standing)
-            scene.ends[standing.id] = first["lapses_at"]
-        else:
-            scene.lapsed.append(standing)
-    return scene
-
-
-def _entry(entry_id: str, row: Row, ground: tuple[Ground, ...]) -> Entry:
-    return Entry(
-        entry_id,
-        str(row["holder_id"]),
-        Mode(row["mode"]),
-        ground,
-        Urgency(row["urgency"]),
-        row["arrival"],
-        row["waited"],
-    )
-
-
-def entries_whole(tx: Transaction, rows: Sequence[Row]) -> list[Entry]:
-    """Queue entries (store.queue's rows) with all of their ground."""
-    of_entry: dict[UUID, list[Ground]] = {}
-    for row in grounds.of_entries(tx, [row["id"] for row in rows]):
-        of_entry.setdefault(row["entry_id"], []).append(ground_of(row))
-    return [_entry(str(row["id"]), row, tuple(of_entry.get(row["id"], ()))) for row in rows]
-
-
-def scene_around(tx: Transaction, entries: Sequence[Entry]) -> Scene:
-    """What is held and waited for around all the ground of some entries."""
-    places = {Place(g.root, g.pattern.prefix) for entry in entries for g in entry.grounds}
-    if not places:
-        return Scene()
-    rows = grounds.candidates(tx, places, holder_id=None, hostile=[str(mode) for mode in Mode]).fetchall()
-    return read_scene(rows)
 
 
 class WaitGraph:

@@ -23,7 +23,7 @@ from coordination.services.acting import Acting
 from coordination.services.deciding import WaitGraph
 from coordination.services.granting import Terms
 from coordination.services.placing import Placed
-from coordination.store import grounds, instances, queue
+from coordination.store import grounds, instances, queue, scenes
 from coordination.store.grounds import Place
 from tenants import ids, ledger
 from tenants.db import Row, Transaction, transaction
@@ -56,8 +56,8 @@ def drain(team_id: UUID, project_id: UUID) -> dict[str, float]:
         policy = _policy(tx, project_id)
         if not rows or policy is None or policy["frozen_at"] is not None:
             return {}
-        entries = deciding.entries_whole(tx, rows)
-        scene = deciding.scene_around(tx, entries)
+        entries = scenes.entries_whole(tx, rows)
+        scene = scenes.scene_around(tx, entries)
         graph = WaitGraph(tx, project_id)
         ready = line.plan(entries, scene.live, overtakes=lambda holder, earlier: graph.reaches(earlier.holder, holder))
         lapses = _lapses(entries, scene, policy["now"].timestamp(), set(ready))
@@ -71,7 +71,7 @@ def _policy(tx: Transaction, project_id: UUID) -> Row | None:
     return rows[0] if rows else None
 
 
-def _lapses(entries: list[Entry], scene: deciding.Scene, now: float, ready: set[str]) -> dict[str, float]:
+def _lapses(entries: list[Entry], scene: scenes.Scene, now: float, ready: set[str]) -> dict[str, float]:
     """Seconds until the first claim in each entry's way could lapse, or until an age boost changes the order."""
     found = {}
     for entry in entries:
@@ -125,10 +125,10 @@ def _grant_locked(tx: Transaction, project_id: UUID, entry_id: UUID) -> None:
     if row is None or row["state"] != "waiting" or row["overdue"] or (row["waiter_dead"] and not row["keep"]):
         return
     me = _waiting_instance(tx, project_id, row)
-    entry = deciding.entries_whole(tx, [row])[0]
+    entry = scenes.entries_whole(tx, [row])[0]
     places = [Place(ground.root, ground.pattern.prefix) for ground in entry.grounds]
-    near = grounds.candidates(tx, places, holder_id=me.holder_id, hostile=deciding.hostile_modes(entry.mode))
-    scene = deciding.read_scene(near.fetchall())
+    near = grounds.candidates(tx, places, holder_id=me.holder_id, hostile=scenes.hostile_modes(entry.mode))
+    scene = scenes.read_scene(near.fetchall())
     wanted = Wanted(entry.holder, entry.mode, entry.grounds)
     decision = deciding.judge(
         tx,

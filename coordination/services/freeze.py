@@ -3,7 +3,7 @@
 from coordination.services import drains
 from coordination.services.results import Answer
 from coordination.store import grounds, projects
-from tenants import ledger
+from tenants import ids, ledger
 from tenants.db import transaction
 from tenants.ledger import Fact
 from tenants.permissions import Permission
@@ -28,7 +28,7 @@ def _set(principal: Principal, project: str, *, frozen: bool, reason: str) -> An
         grounds.lock_project(tx, ref.id)
         row = projects.set_frozen(tx, ref.id, frozen=frozen, by=principal.actor.name, reason=reason)
         kind = "project.frozen" if frozen else "project.thawed"
-        fact = Fact(kind, "project", ref.slug, {"by": principal.actor.name, "reason": reason}, recipient="all")
+        fact = Fact(kind, "project", ids.show("prj", ref.id), {"by": principal.actor.name, "reason": reason}, recipient="all")
         ledger.append(tx, principal, [fact], project_id=ref.id)
         if not frozen:
             tx.after_commit(lambda: drains.drain_soon(principal.team_id, ref.id))

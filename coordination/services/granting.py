@@ -10,9 +10,9 @@ from coordination.engine.decide import Decision, Standing, Wanted, decide
 from coordination.engine.modes import DEFAULT_TTL, Mode
 from coordination.selectors import shapes
 from coordination.services.acting import Acting
-from coordination.services.deciding import Scene
 from coordination.services.placing import Placed, except_rows, ground_rows
 from coordination.store import claims, grounds
+from coordination.store.scenes import Scene
 from tenants import ids, ledger
 from tenants.db import Row, Transaction
 from tenants.ledger import Fact

@@ -22,8 +22,8 @@ from coordination.services.granting import ttl_for
 from coordination.services.placing import Placed, except_rows, ground_rows
 from coordination.services.requests import ScopeRequest
 from coordination.services.results import Answer
-from coordination.store import claims, grounds, instances
-from coordination.store.rows import ground_of
+from coordination.store import claims, grounds, instances, scenes
+from coordination.store.scenes import ground_of
 from tenants import ids, ledger
 from tenants.db import Row, Transaction, transaction
 from tenants.ledger import Fact
@@ -285,8 +285,8 @@ def _mode_refused(
     mode: Mode,
 ) -> Answer | None:
     places = [grounds.Place(ground.root, ground.pattern.prefix) for ground in held]
-    near = grounds.candidates(tx, places, holder_id=me.holder_id, hostile=deciding.hostile_modes(mode)).fetchall()
-    scene = deciding.read_scene(near)
+    near = grounds.candidates(tx, places, holder_id=me.holder_id, hostile=scenes.hostile_modes(mode)).fetchall()
+    scene = scenes.read_scene(near)
     scene.entries.clear()  # what one holds already, one does not queue for
     wanted = Wanted(str(me.holder_id), mode, held)
     decision = deciding.judge(tx, ref.id, wanted, scene)

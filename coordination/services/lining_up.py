@@ -13,12 +13,13 @@ from coordination.engine.waits import victim
 from coordination.selectors import shapes
 from coordination.services import drains, refusals
 from coordination.services.acting import Acting
-from coordination.services.deciding import Scene, WaitGraph
+from coordination.services.deciding import WaitGraph
 from coordination.services.granting import Terms, check_placed
 from coordination.services.placing import Placed, except_rows, ground_rows
 from coordination.services.requests import ClaimRequest
 from coordination.services.results import Answer, Hold
 from coordination.store import claims, grounds, queue
+from coordination.store.scenes import Scene
 from tenants import ids, ledger
 from tenants.db import Row, Transaction, transaction
 from tenants.ledger import Fact

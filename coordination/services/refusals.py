@@ -8,8 +8,9 @@ from uuid import UUID
 from coordination.engine.decide import Conflict, Decision
 from coordination.engine.ground import Ground
 from coordination.selectors import shapes
-from coordination.services.deciding import Scene, WaitGraph
+from coordination.services.deciding import WaitGraph
 from coordination.store import claims, grounds, instances, queue
+from coordination.store.scenes import Scene
 from tenants import ids
 from tenants.db import Row, Transaction
 from tenants.problems import Code, Problem

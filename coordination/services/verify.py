@@ -7,10 +7,10 @@ from coordination.engine.decide import Standing
 from coordination.engine.overlap import covers_path
 from coordination.engine.patterns import PatternError, Syntax, parse
 from coordination.selectors import shapes
-from coordination.services import acting, deciding
+from coordination.services import acting
 from coordination.services.requests import Change
 from coordination.services.results import Answer
-from coordination.store import claims, grounds, instances
+from coordination.store import claims, grounds, instances, scenes
 from tenants import ids
 from tenants.db import Row, Transaction, transaction
 from tenants.permissions import Permission
@@ -46,7 +46,7 @@ def verify(
             holder_id=None,
             hostile=["exclusive", "shared", "read", "advisory"],
         ).fetchall()
-        scene = deciding.read_scene(near)
+        scene = scenes.read_scene(near)
         over = {path: _covering(scene, path) for path in paths}
         named = {standing.id for found in over.values() for _, standing in found}
         rows = {str(row["id"]): row for row in claims.by_ids(tx, ref.id, [UUID(n) for n in named])}
@@ -90,7 +90,7 @@ def _holder(tx: Transaction, principal: Principal, ref: ProjectRef, instance: st
     return str(rows[0]["root_id"]) if named else None
 
 
-def _covering(scene: deciding.Scene, path: str) -> list[tuple[bool, Standing]]:
+def _covering(scene: scenes.Scene, path: str) -> list[tuple[bool, Standing]]:
     """The standings that cover a path, each with whether it is live."""
     return [
         (live, standing)

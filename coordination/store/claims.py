@@ -105,8 +105,18 @@ def release(
     return tx.run(_RELEASE, said | names | {"team": tx.team_id}).fetchall()
 
 
+# Whether a claim is live depends on its holder's row, too. Without this lock the statement that ends it could wait
+# for a renewal, and then judge by the presence from before it: both would win.
+_LOCK_HOLDERS = """
+SELECT h.id FROM coordination_instance h WHERE h.team_id = %(team)s AND h.id IN (
+    SELECT c.holder_id FROM coordination_claim c WHERE c.team_id = %(team)s AND c.id = ANY(%(ids)s::uuid[]))
+ORDER BY h.id FOR NO KEY UPDATE
+"""
+
+
 def expire(tx: Transaction, project_id: UUID, ids: Sequence[UUID], *, by: str) -> list[Row]:
     """Set lapsed claims expired; a claim renewed meanwhile is left alone and not returned."""
+    tx.run(_LOCK_HOLDERS, {"team": tx.team_id, "ids": array(ids)})
     return tx.run(
         _EXPIRE,
         {"team": tx.team_id, "project": project_id, "ids": array(ids), "state": "expired", "by": by},
@@ -114,14 +124,14 @@ def expire(tx: Transaction, project_id: UUID, ids: Sequence[UUID], *, by: str) -
 
 
 def lapsed(tx: Transaction, project_id: UUID, limit: int) -> list[UUID]:
-    """Ids of claims whose row says held but which are no longer live, skipping those somebody is working on."""
+    """Ids of claims whose row says held but which are no longer live."""
     rows = tx.run(
         f"""
         SELECT c.id FROM coordination_claim c
         JOIN tenants_project p ON p.team_id = c.team_id AND p.id = c.project_id
         JOIN coordination_instance h ON h.team_id = c.team_id AND h.id = c.holder_id
         WHERE c.team_id = %s AND c.project_id = %s AND c.state = 'held' AND NOT {LIVE}
-        ORDER BY c.id LIMIT %s FOR NO KEY UPDATE OF c SKIP LOCKED
+        ORDER BY c.id LIMIT %s
         """,
         [tx.team_id, project_id, limit],
     ).fetchall()
@@ -192,6 +202,13 @@ def count_held(tx: Transaction, holder_id: UUID) -> int:
         [tx.team_id, holder_id],
     ).fetchone()
     return int(row["many"]) if row else 0
+
+
+def lock(tx: Transaction, claim_id: UUID) -> None:
+    """Let nobody end a claim until the transaction does; ``expire`` asks for no ground."""
+    tx.run(
+        "SELECT 1 FROM coordination_claim WHERE team_id = %s AND id = %s FOR NO KEY UPDATE", [tx.team_id, claim_id]
+    )
 
 
 def change(tx: Transaction, claim_id: UUID, *, mode: str | None, scopes: object | None) -> None:

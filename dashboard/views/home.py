@@ -39,7 +39,5 @@ def _team(principal: Principal, team: dict[str, Any]) -> dict[str, Any]:
         "name": team["name"],
         "role": team["role"],
         "can_manage_tokens": principal.allows(Permission.TOKENS_MANAGE),
-        "projects": [
-            project | {"counts": project_counts(principal, project["slug"])} for project in projects
-        ],
+        "projects": [project | {"counts": project_counts(principal, project["slug"])} for project in projects],
     }

@@ -63,14 +63,13 @@ def _look_up(team_id: UUID, slug: str) -> ProjectRef:
     if "\x00" in slug:  # Postgres knows no such text
         raise not_found("project")
     with transaction(team_id) as tx:
-        row = tx.run(
-            "SELECT id FROM tenants_project WHERE team_id = %s AND slug = %s", [team_id, slug]
-        ).fetchone()
-    if row is None:
-        raise not_found("project")
-    if len(_projects) >= _CACHE_SIZE:
-        _projects.clear()
-    found = _projects[team_id, slug] = ProjectRef(row["id"], slug)
+        row = tx.run("SELECT id FROM tenants_project WHERE team_id = %s AND slug = %s", [team_id, slug]).fetchone()
+        if row is None:
+            raise not_found("project")
+        if len(_projects) >= _CACHE_SIZE:
+            _projects.clear()
+        found = ProjectRef(row["id"], slug)
+        tx.after_commit(lambda: _projects.__setitem__((team_id, slug), found))
     return found
 
 

@@ -98,20 +98,14 @@ def _lock_all(member_id: str) -> tuple[Membership, int]:
     Two owners who remove each other at once must meet: locking only the row at stake would let both go.
     """
     key = ids.parse("mem", member_id)
-    rows = list(
-        Membership.objects.select_for_update(no_key=True, of=("self",))
-        .select_related("person")
-        .order_by("id")
-    )
+    rows = list(Membership.objects.select_for_update(no_key=True, of=("self",)).select_related("person").order_by("id"))
     for row in rows:
         if row.id == key:
             return row, sum(1 for other in rows if other.role == "owner")
     raise not_found("member")
 
 
-def _narrow_tokens(
-    tx: Transaction, principal: Principal, member: Membership, allowed: frozenset[Permission]
-) -> None:
+def _narrow_tokens(tx: Transaction, principal: Principal, member: Membership, allowed: frozenset[Permission]) -> None:
     """A personal token never can more than its person: narrow it, or revoke it when nothing is left."""
     mine = Token.objects.filter(kind="personal", created_by=f"per_{member.person_id}", revoked_at=None)
     for token in mine.select_for_update(no_key=True).order_by("id"):
@@ -122,9 +116,7 @@ def _narrow_tokens(
             changes = {"permissions": [sorted(token.permissions), left]}
             token.permissions = left
             token.save(update_fields=["permissions"])
-            ledger.record(
-                tx, principal, Fact("token.changed", "token", token.public_id, {"changes": changes})
-            )
+            ledger.record(tx, principal, Fact("token.changed", "token", token.public_id, {"changes": changes}))
             announce(tx, token.id)
 
 

@@ -100,9 +100,7 @@ def _store(
     row.version += 1
     row.save(update_fields=[*changed, "version"])
     public = {column: name for name, column in selectors.POLICY.items()}
-    policy = {
-        public[column]: [before[column], value] for column, value in changed.items() if column in public
-    }
+    policy = {public[column]: [before[column], value] for column, value in changed.items() if column in public}
     facts = []
     if "name" in changed:
         names = {"name": [before["name"], changed["name"]]}

@@ -113,9 +113,7 @@ def repository_change(
         row = _lock(tx, ref.id, slug, exclusively=case_insensitive is not None)
         require_version(row.version, expected_version)
         old = {field: getattr(row, field) for field in wanted}
-        changed = {
-            field: value for field, value in wanted.items() if value is not None and value != old[field]
-        }
+        changed = {field: value for field, value in wanted.items() if value is not None and value != old[field]}
         if changed:
             _check_change(tx, row, changed)
             _store(tx, principal, row, old=old, changed=changed)

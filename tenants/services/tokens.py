@@ -36,9 +36,8 @@ def token_create(
 ) -> dict[str, Any]:
     """A new token; its ``secret`` is in this answer and nowhere else.
 
-    Either a ``preset`` or ``permissions``; ``project`` and ``agent`` bind it. Raises Problem ``forbidden``
-    without ``tokens.manage``, or naming the permissions that the maker lacks; ``invalid``; ``not_found`` for
-    the project.
+    Either a ``preset`` or ``permissions``; ``project`` and ``agent`` bind it. Raises Problem ``forbidden`` without
+    ``tokens.manage`` or naming what the maker lacks and would grant; ``invalid``; ``not_found`` for the project.
     """
     principal.require(Permission.TOKENS_MANAGE)
     granted = _permissions(preset, permissions)

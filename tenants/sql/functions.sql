@@ -42,3 +42,9 @@ LANGUAGE sql STABLE SECURITY DEFINER SET search_path = pg_catalog, public AS $$
             WHERE m.team_id = t.id AND m.role = 'owner' ORDER BY m.id LIMIT 1)
     FROM tenants_team t ORDER BY t.created_at, t.id LIMIT 1
 $$;
+
+-- Teams with stored answers of idempotent requests that are older than their day.
+CREATE OR REPLACE FUNCTION interlock_due_idempotency() RETURNS TABLE (team_id uuid)
+LANGUAGE sql STABLE SECURITY DEFINER SET search_path = pg_catalog, public AS $$
+    SELECT DISTINCT r.team_id FROM tenants_idempotencyrecord r WHERE r.created_at < clock_timestamp() - interval '24 hours'
+$$;

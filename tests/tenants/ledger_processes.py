@@ -46,7 +46,7 @@ def write(team_id: UUID, project_id: UUID, name: str, transactions: int, started
             for part in range(chance.randint(1, 3)):
                 _append(tx, team_id, project_id, name, f"{name}-{number}-{part}")
             # Not a wait for anything: how long it stays open decides who commits first.
-            time.sleep(chance.random() * 0.004)  # noqa: TID251
+            time.sleep(chance.random() * 0.004)
         ledger.publish(team_id, project_id)
 
 

@@ -48,9 +48,7 @@ def test_readers_see_every_event_once_in_one_order_although_writers_commit_out_o
     team_id, project_id, _ = stream
     started, others_seen = SPAWN.Barrier(WRITERS + 1), SPAWN.Event()
     last, found, naive = SPAWN.Value("i", 0), SPAWN.Queue(), SPAWN.Queue()
-    readers = [
-        spawn(processes.follow, team_id, project_id, last, found, page) for page in (1, 7, 100)
-    ]
+    readers = [spawn(processes.follow, team_id, project_id, last, found, page) for page in (1, 7, 100)]
     control = spawn(processes.follow_naively, team_id, project_id, last, naive, others_seen)
     slow = spawn(processes.write_slowly, team_id, project_id, started, others_seen)
     writers = [
@@ -76,7 +74,7 @@ def test_readers_see_every_event_once_in_one_order_although_writers_commit_out_o
 
 def test_reading_by_event_id_misses_what_commits_late_and_reading_by_cursor_does_not(stream):
     """The same in four steps, on two connections."""
-    team_id, project_id, owner = stream
+    team_id, project_id, _ = stream
     insert = (
         "INSERT INTO tenants_event (team_id, project_id, type, at, door, actor_kind, actor_id, actor_name,"
         " subject_kind, subject_id, request_id, address, data) VALUES (%s, %s, 'test.written', now(), 'test',"

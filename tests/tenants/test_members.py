@@ -107,7 +107,7 @@ def test_the_last_owner_stays():
     assert refusal(member_remove, owner, member["id"]).code == Code.LAST_OWNER
     assert refusal(member_change, owner, member["id"], role="admin").code == Code.LAST_OWNER
     assert member_change(owner, member["id"], role="owner")["role"] == "owner"
-    _, second = join(place, "owner")
+    join(place, "owner")
     member_remove(owner, member["id"])
     assert owners(place) == 1
 

@@ -253,7 +253,9 @@ def test_two_first_repositories_at_once_make_one_default():
 def test_repository_versions_and_events():
     place, owner = make_team()
     assert refusal(repository_change, owner, "main", "main", expected_version=7, remote="").status == 412
-    changed = repository_change(owner, "main", "main", expected_version=1, remote="git@h.example:a/b", default_branch="dev")
+    changed = repository_change(
+        owner, "main", "main", expected_version=1, remote="git@h.example:a/b", default_branch="dev"
+    )
     assert (changed["version"], changed["default_branch"]) == (2, "dev")
     [event] = told(place, "repository.changed")
     assert event["changes"] == {"remote": ["", "h.example/a/b"], "default_branch": ["main", "dev"]}

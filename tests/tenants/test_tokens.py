@@ -3,6 +3,7 @@
 import json
 import re
 from datetime import timedelta
+from itertools import pairwise
 
 import psycopg
 import pytest
@@ -163,9 +164,7 @@ def test_a_process_that_believes_a_token_forgets_it_when_another_process_revokes
         # Another process: it shares nothing with us but the database.
         with as_app() as other:
             other.execute("SELECT set_config('interlock.team', %s, true)", [str(place.team_id)])
-            other.execute(
-                "UPDATE tenants_token SET revoked_at = now() WHERE id = %s", [ids.parse("tok", made["id"])]
-            )
+            other.execute("UPDATE tenants_token SET revoked_at = now() WHERE id = %s", [ids.parse("tok", made["id"])])
             other.execute("SELECT pg_notify('interlock', %s)", [json.dumps([key])])
             assert principal_for_token(made["secret"])  # not before its commit
         assert woken.wait(20)
@@ -285,4 +284,4 @@ def test_lists_come_in_pages_newest_first():
 def test_presets_and_roles_are_made_of_known_permissions_and_approve_is_in_no_agents_preset():
     assert all(granted <= ROLES["owner"] for granted in [*PRESETS.values(), *ROLES.values()])
     weakest_first = list(ROLES.values())
-    assert all(a < b for a, b in zip(weakest_first, weakest_first[1:], strict=False))
+    assert all(a < b for a, b in pairwise(weakest_first))

@@ -97,9 +97,7 @@ def claim_release(call: Call) -> Answer:
 
 def claim_renew(call: Call) -> Answer:
     """Go on holding a claim."""
-    return leases.renew(
-        call.principal, call.project, call.id, ttl_seconds=call.body.ttl_seconds, fence=call.body.fence
-    )
+    return leases.renew(call.principal, call.project, call.id, ttl_seconds=call.body.ttl_seconds, fence=call.body.fence)
 
 
 def queue_list(call: Call) -> Answer:

@@ -38,9 +38,7 @@ def token_revoke(call: Call) -> Answer:
 
 def member_list(call: Call) -> Answer:
     """Members, oldest first."""
-    return shown(
-        member_selectors.member_list(call.principal, limit=call.query.limit, cursor=call.query.cursor)
-    )
+    return shown(member_selectors.member_list(call.principal, limit=call.query.limit, cursor=call.query.cursor))
 
 
 def member_add(call: Call) -> Answer:

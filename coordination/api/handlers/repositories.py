@@ -11,9 +11,7 @@ from tenants.services import repositories as services
 def repository_list(call: Call) -> Answer:
     """Repositories, oldest first."""
     return shown(
-        selectors.repository_list(
-            call.principal, call.project, limit=call.query.limit, cursor=call.query.cursor
-        )
+        selectors.repository_list(call.principal, call.project, limit=call.query.limit, cursor=call.query.cursor)
     )
 
 

@@ -24,8 +24,7 @@ def team_list(call: Call) -> Answer:
         items = [team_selectors.team_get(principal) | {"role": None}]
     else:
         items = [
-            {"slug": team["slug"], "name": team["name"], "role": team["role"]}
-            for team in teams_of(principal.person_id)
+            {"slug": team["slug"], "name": team["name"], "role": team["role"]} for team in teams_of(principal.person_id)
         ]
     return shown({"items": items, "next_cursor": None})
 
@@ -37,9 +36,7 @@ def team_get(call: Call) -> Answer:
 
 def project_list(call: Call) -> Answer:
     """Projects of the team."""
-    return shown(
-        project_selectors.project_list(call.principal, limit=call.query.limit, cursor=call.query.cursor)
-    )
+    return shown(project_selectors.project_list(call.principal, limit=call.query.limit, cursor=call.query.cursor))
 
 
 def project_create(call: Call) -> Answer:

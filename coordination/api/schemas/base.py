@@ -34,14 +34,10 @@ def _moment(value: Any) -> datetime:
                 return found.astimezone(UTC)
             except OverflowError:
                 pass
-    raise PydanticCustomError(
-        "timestamp", "must be an RFC 3339 time with an offset, such as 2026-01-31T12:00:00Z"
-    )
+    raise PydanticCustomError("timestamp", "must be an RFC 3339 time with an offset, such as 2026-01-31T12:00:00Z")
 
 
-Moment = Annotated[
-    datetime, BeforeValidator(_moment), WithJsonSchema({"type": "string", "format": "date-time"})
-]
+Moment = Annotated[datetime, BeforeValidator(_moment), WithJsonSchema({"type": "string", "format": "date-time"})]
 # In answers a time is already text or about to be: the schema is all that is wanted of it.
 Time = Annotated[str, WithJsonSchema({"type": "string", "format": "date-time"})]
 
@@ -110,9 +106,7 @@ class Reply(BaseModel):
 class Page(Reply):
     """A list; subclasses say of what."""
 
-    next_cursor: str | None = Field(
-        description="Send it as `cursor` for the next page; null on the last one."
-    )
+    next_cursor: str | None = Field(description="Send it as `cursor` for the next page; null on the last one.")
 
 
 class FieldProblem(Reply):

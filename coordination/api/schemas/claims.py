@@ -29,7 +29,7 @@ MAX_PATHS = 20_000
 MAX_SCOPES = 5_000
 _MAX_TTL = 366 * 24 * 3600
 # Scopes in answers say their symbols, and `narrow_to` must be taken back as it was given.
-_NO_SYMBOLS = Field(default_factory=list, max_length=0, description="Empty: whole files; nothing finer yet.")
+_NO_SYMBOLS: Any = Field(default_factory=list, max_length=0, description="Empty: whole files; nothing finer yet.")
 
 
 class Except(Body):
@@ -70,8 +70,7 @@ class Wanted(Body):
         """The ground as services take it; each remembers its field for error messages."""
         if self.paths is not None:
             return tuple(
-                ScopeRequest(path, None, (), True, f"paths.{number}")
-                for number, path in enumerate(self.paths)
+                ScopeRequest(path, None, (), True, f"paths.{number}") for number, path in enumerate(self.paths)
             )
         return scope_requests(self.scopes or [])
 

@@ -1,6 +1,6 @@
 """Tokens, members, roles."""
 
-from typing import Literal, Self
+from typing import TYPE_CHECKING, Literal, Self, TypeAlias
 
 from pydantic import Field, model_validator
 from pydantic_core import PydanticCustomError
@@ -8,9 +8,14 @@ from pydantic_core import PydanticCustomError
 from coordination.api.schemas.base import AgentName, Body, Line, Page, Paged, Reply, Slug, Time
 from tenants.permissions import PRESETS, ROLES, Permission
 
-PermissionName = Literal[tuple(str(permission) for permission in Permission)]  # type: ignore[valid-type]
-Preset = Literal[tuple(PRESETS)]  # type: ignore[valid-type]
-RoleName = Literal[tuple(ROLES)]  # type: ignore[valid-type]
+if TYPE_CHECKING:  # lists made elsewhere are no types to a checker
+    PermissionName: TypeAlias = str
+    Preset: TypeAlias = str
+    RoleName: TypeAlias = str
+else:
+    PermissionName = Literal[tuple(str(permission) for permission in Permission)]
+    Preset = Literal[tuple(PRESETS)]
+    RoleName = Literal[tuple(ROLES)]
 
 
 class TokenQuery(Paged):

@@ -23,12 +23,8 @@ class Command(BaseCommand):
 
     def add_arguments(self, parser: CommandParser) -> None:
         """``--check`` and ``--compat``."""
-        parser.add_argument(
-            "--check", action="store_true", help="Exit 1 when the committed document is not this one."
-        )
-        parser.add_argument(
-            "--compat", metavar="FILE", help="Exit 1 when clients of that document could break."
-        )
+        parser.add_argument("--check", action="store_true", help="Exit 1 when the committed document is not this one.")
+        parser.add_argument("--compat", metavar="FILE", help="Exit 1 when clients of that document could break.")
 
     def handle(self, *args: Any, **options: Any) -> None:
         """Do what was asked; nothing is written by a check."""
