@@ -57,9 +57,12 @@ class Transaction:
         self._cursor = cursor
         self._after: list[Callable[[], object]] = []
 
-    def run(self, statement: str, parameters: Any = None) -> Rows:
-        """Run one statement, prepared on the server once it has come a few times; rows are dicts."""
-        cursor = self._cursor.execute(statement, parameters)
+    def run(self, statement: str, parameters: Any = None, *, prepare: bool | None = None) -> Rows:
+        """Run one statement, prepared on the server once it has come a few times; rows are dicts.
+
+        ``prepare=False`` has it planned each time, by the table as it is now.
+        """
+        cursor = self._cursor.execute(statement, parameters, prepare=prepare)
         result = cursor.pgresult
         return Rows(cursor.fetchall() if result is not None and result.nfields else [], cursor.rowcount)
 

@@ -47,6 +47,8 @@ class Claim(TenantModel):
             models.Index(
                 fields=["team", "project", "expires_at"], condition=models.Q(state="held"), name="claim_held_by_expiry"
             ),
+            # The sweep's work list spans teams: what is due comes first, however much is held.
+            models.Index(fields=["expires_at"], condition=models.Q(state="held"), name="claim_due"),
             models.Index(fields=["team", "project", "id"], name="claim_by_project"),
         ]
 

@@ -6,7 +6,7 @@ from uuid import UUID
 
 from coordination.engine.decide import Decision, Wanted, decide
 from coordination.engine.modes import Mode, Urgency
-from coordination.services import acting, deciding, granting, lining_up, placing, refusals
+from coordination.services import acting, deciding, drains, granting, lining_up, placing, refusals
 from coordination.services.acting import Acting
 from coordination.services.granting import Terms
 from coordination.services.placing import Placed, Whereabouts
@@ -75,7 +75,12 @@ def _claim_once(principal: Principal, ref: ProjectRef, order: Order) -> Answer:
         if request.dry_run:
             return Answer("dry_run", verdict(tx, ref, decision, wanted, order.placed, scene))
         if decision.granted:
+            waited_for = bool(scene.entries) and deciding.keeps_waiting(wanted, scene)
+            if waited_for:
+                grounds.lock_wait_graph(tx, ref.id)
             shown = granting.grant(tx, principal, ref.id, me, order.placed, terms, scene, decision)
+            if waited_for:
+                drains.break_circles(tx, ref.id, me)
             return Answer("granted", shown)
         if request.wait_seconds is not None:
             return lining_up.enqueue(

@@ -15,18 +15,23 @@ from coordination.store.scenes import Scene, entries_whole, scene_around
 from tenants.db import Transaction
 
 NEWCOMER = 1 << 62  # arrives after everybody who waits
+ALL = 1 << 62  # conflicts: where each counts, not only those that are told
 
 
 class WaitGraph:
     """Who waits for whom, read as far as a question needs it. An edge runs to live holders and to the earlier
     entries that keep somebody waiting; a holder needs all of what it waits for (concurrency.md, "Deadlock").
+
+    Circles are made of edges to holders only: an earlier entry whose holder waits for somebody does not go before that
+    one (``judge``), so an edge to an entry never closes a circle that stays closed.
     """
 
     def __init__(self, tx: Transaction, project_id: UUID) -> None:
         self._tx = tx
         self._project_id = project_id
         self._read: set[str] = set()
-        self.edges: dict[str, set[str]] = {}
+        self._edges: dict[str, set[str]] = {}
+        self._to_holders: dict[str, set[str]] = {}
         # (who waits, for whom) -> (the entry, what it wants, what the other has)
         self.stories: dict[tuple[str, str], tuple[str, str, str]] = {}
         self.entries: dict[str, Entry] = {}
@@ -35,20 +40,22 @@ class WaitGraph:
         """Add the edges of one request that was not granted."""
         for conflict in decision.conflicts:
             other = conflict.standing.holder
-            self.edges.setdefault(waiting, set()).add(other)
-            self.stories.setdefault(
-                (waiting, other), (entry_id, conflict.wanted.pattern.text, conflict.held.pattern.text)
-            )
+            self._edges.setdefault(waiting, set()).add(other)
+            if conflict.standing.kind == "claim":
+                self._to_holders.setdefault(waiting, set()).add(other)
+                self.stories.setdefault(
+                    (waiting, other), (entry_id, conflict.wanted.pattern.text, conflict.held.pattern.text)
+                )
 
     def reaches(self, start: str, target: str) -> bool:
         """Whether ``start`` waits for ``target``, directly or through others."""
         self._read_from({start})
-        return waits_for(start, target, self.edges)
+        return waits_for(start, target, self._edges)
 
     def circle(self, start: str) -> list[str] | None:
         """The holders on a circle through ``start``, if there is one."""
-        self._read_from(set(self.edges.get(start, ())) | {start})
-        return find_cycle(start, self.edges)
+        self._read_from(set(self._edges.get(start, ())) | {start})
+        return find_cycle(start, self._to_holders)
 
     def _read_from(self, holders: set[str]) -> None:
         frontier = holders - self._read
@@ -63,7 +70,7 @@ class WaitGraph:
                 self.entries[entry.id] = entry
                 reserved = [e for e in scene.entries if line.goes_before(e, entry) and line.reserves(e)]
                 ahead = line.blocking_entries(_wanted(entry), _rank(entry), reserved)
-                decision = decide(_wanted(entry), [*scene.live, *ahead], limit=10_000)
+                decision = decide(_wanted(entry), [*scene.live, *ahead], limit=ALL)
                 self.add(entry.holder, decision, entry.id)
                 reached |= {conflict.standing.holder for conflict in decision.conflicts}
             frontier = reached - self._read
@@ -96,7 +103,7 @@ def judge(
     before = line.blocking_entries(wanted, rank, scene.entries, ready=frozenset(e.id for e in scene.entries))
     if not decision.granted or not before:
         return decision
-    meeting = {conflict.standing.id for conflict in decide(wanted, before, limit=10_000).conflicts}
+    meeting = {conflict.standing.id for conflict in decide(wanted, before, limit=ALL).conflicts}
     if not meeting:
         return decision
     graph = WaitGraph(tx, project_id)
@@ -108,6 +115,13 @@ def judge(
         overtakes=lambda holder, entry: graph.reaches(entry.holder, holder),
     )
     return decide(wanted, [*scene.live, *blockers]) if blockers else decision
+
+
+def keeps_waiting(wanted: Wanted, scene: Scene) -> bool:
+    """Whether somebody waits for this ground, so that granting it adds edges to the wait graph."""
+    everybody = frozenset(entry.id for entry in scene.entries)
+    others = line.blocking_entries(wanted, (-1, NEWCOMER), scene.entries, ready=everybody)
+    return not decide(wanted, others).granted
 
 
 def _ready(tx: Transaction, project_id: UUID, entry_ids: set[str]) -> frozenset[str]:

@@ -115,12 +115,26 @@ def _grant_one(team_id: UUID, project_id: UUID, entry_id: UUID) -> None:
     except granting.TryAgain:
         drain_soon(team_id, project_id)
     except Problem as problem:
-        # Busy, or the holder has as many claims as it may: the sweep or the next release looks again.
-        log.info("queue entry %s not granted now: %s", entry_id, problem.code)
+        if problem.status >= 500:  # busy: the sweep or the next release looks again
+            log.info("queue entry %s not granted now: %s", entry_id, problem.code)
+        else:
+            _refuse(team_id, project_id, entry_id, problem)
+
+
+def _refuse(team_id: UUID, project_id: UUID, entry_id: UUID, problem: Problem) -> None:
+    """End an entry that may not be granted (its holder is at its limit, say): it would stop whoever is behind it."""
+    why = (problem.detail or str(problem.code))[:200]
+    with transaction(team_id) as tx:
+        if queue.end(tx, [entry_id], state="cancelled", why=why):
+            fact = Fact("queue.cancelled", "queue_entry", ids.show("que", entry_id), {"why": why})
+            ledger.append(tx, system(team_id), [fact], project_id=project_id)
+            tx.after_commit(lambda: notify.wake(f"que:{entry_id}"))
+            tx.after_commit(lambda: drain_soon(team_id, project_id))
 
 
 def _grant_locked(tx: Transaction, project_id: UUID, entry_id: UUID) -> None:
     grounds.lock_entries(tx, project_id, [entry_id])
+    grounds.lock_wait_graph(tx, project_id)
     row = queue.find(tx, project_id, entry_id, lock=True)
     if row is None or row["state"] != "waiting" or row["overdue"] or (row["waiter_dead"] and not row["keep"]):
         return
@@ -141,8 +155,9 @@ def _grant_locked(tx: Transaction, project_id: UUID, entry_id: UUID) -> None:
     )
     if not decision.granted or me.policy["frozen_at"] is not None:
         return
-    grounds.lock_wait_graph(tx, project_id)
-    terms = Terms(**row["request"] | {"mode": Mode(row["request"]["mode"])})
+    asked = row["request"]
+    reason = asked["takeover_reason"] or "it waited for this ground"
+    terms = Terms(**asked | {"mode": Mode(asked["mode"]), "takeover_reason": reason})
     placed = Placed(entry.grounds, row["scopes"], queue.lock_plan(tx, entry_id))
     offered = row["waiter_until"] is None or row["waiter_dead"]
     shown = granting.grant(tx, system(tx.team_id), project_id, me, placed, terms, scene, decision, offered=offered)
@@ -151,7 +166,7 @@ def _grant_locked(tx: Transaction, project_id: UUID, entry_id: UUID) -> None:
     said = {"agent": me.agent, "claim": shown["id"], "waited_s": round(row["waited"], 3), "offered": offered}
     fact = Fact("queue.granted", "queue_entry", ids.show("que", entry_id), said, recipient=f"ins:{me.holder_id}")
     ledger.append(tx, system(tx.team_id), [fact], project_id=project_id, instance_id=me.instance_id)
-    _break_circle(tx, project_id, me)
+    break_circles(tx, project_id, me)
     tx.after_commit(lambda: notify.wake(f"que:{entry_id}"))
 
 
@@ -160,12 +175,20 @@ def _waiting_instance(tx: Transaction, project_id: UUID, row: Row) -> Acting:
     return Acting(row["instance_id"], row["holder_id"], header["agent_id"], header["agent_name"], header["now"], header)
 
 
-def _break_circle(tx: Transaction, project_id: UUID, me: Acting) -> None:
-    """A grant adds edges (others now wait for its holder). If that closed a circle, the weakest wait is given up."""
-    graph = WaitGraph(tx, project_id)
-    circle = graph.circle(str(me.holder_id))
-    if circle is None:
-        return
+def break_circles(tx: Transaction, project_id: UUID, me: Acting) -> None:
+    """A grant adds edges (others now wait for its holder). Where that closes a circle the weakest wait is given up.
+
+    Under the wait graph's lock, taken before the grant.
+    """
+    while True:
+        graph = WaitGraph(tx, project_id)
+        circle = graph.circle(str(me.holder_id))
+        if circle is None:
+            return
+        _give_up(tx, project_id, graph, circle)
+
+
+def _give_up(tx: Transaction, project_id: UUID, graph: WaitGraph, circle: list[str]) -> None:
     on_circle = [
         graph.entries[graph.stories[(holder, circle[(at + 1) % len(circle)])][0]] for at, holder in enumerate(circle)
     ]
@@ -176,6 +199,7 @@ def _break_circle(tx: Transaction, project_id: UUID, me: Acting) -> None:
     fact = Fact("deadlock.refused", "queue_entry", ids.show("que", UUID(given_up)), {"why": why}, f"ins:{loser}")
     ledger.append(tx, system(tx.team_id), [fact], project_id=project_id)
     tx.after_commit(lambda: notify.wake(f"que:{given_up}"))
+    tx.after_commit(lambda: drain_soon(tx.team_id, project_id))  # what it kept for itself is free for others
 
 
 class _Soon:

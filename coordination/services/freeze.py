@@ -28,7 +28,8 @@ def _set(principal: Principal, project: str, *, frozen: bool, reason: str) -> An
         grounds.lock_project(tx, ref.id)
         row = projects.set_frozen(tx, ref.id, frozen=frozen, by=principal.actor.name, reason=reason)
         kind = "project.frozen" if frozen else "project.thawed"
-        fact = Fact(kind, "project", ids.show("prj", ref.id), {"by": principal.actor.name, "reason": reason}, recipient="all")
+        said = {"by": principal.actor.name, "reason": reason}
+        fact = Fact(kind, "project", ids.show("prj", ref.id), said, recipient="all")
         ledger.append(tx, principal, [fact], project_id=ref.id)
         if not frozen:
             tx.after_commit(lambda: drains.drain_soon(principal.team_id, ref.id))

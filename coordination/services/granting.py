@@ -74,7 +74,7 @@ def grant(
     """Write a granted claim and answer its public shape. Raises TryAgain when lapsed ground was renewed meanwhile."""
     _check_count(tx, me)
     wanted = Wanted(str(me.holder_id), terms.mode, placed.grounds)
-    took_over, facts = _take_over(tx, project_id, me, terms, wanted, scene)
+    took_over, facts = take_over(tx, project_id, me, terms, wanted, scene)
     claim_id = ids.new_id()
     public = ids.show("clm", claim_id)
     said = {
@@ -108,9 +108,13 @@ def _check_count(tx: Transaction, me: Acting) -> None:
         )
 
 
-def _take_over(
+def take_over(
     tx: Transaction, project_id: UUID, me: Acting, terms: Terms, wanted: Wanted, scene: Scene
 ) -> tuple[list[Shape], list[Fact]]:
+    """End the lapsed claims that wanted ground meets: what was taken over, and what the ledger hears.
+
+    Raises TryAgain when one was renewed meanwhile.
+    """
     if not scene.lapsed:
         return [], []
     met = {c.standing.id: c.standing for c in decide(wanted, scene.lapsed, limit=100_000).conflicts}

@@ -10,7 +10,7 @@ from uuid import UUID
 
 from psycopg.types.json import Jsonb
 
-from coordination.engine.decide import Wanted
+from coordination.engine.decide import Wanted, decide
 from coordination.engine.ground import Ground
 from coordination.engine.modes import Mode
 from coordination.engine.overlap import contains
@@ -18,20 +18,21 @@ from coordination.selectors import shapes
 from coordination.services import acting, deciding, drains, refusals
 from coordination.services.acting import Acting
 from coordination.services.claims import mode_of, place, verdict
-from coordination.services.granting import ttl_for
+from coordination.services.granting import Terms, TryAgain, take_over, ttl_for
 from coordination.services.placing import Placed, except_rows, ground_rows
 from coordination.services.requests import ScopeRequest
 from coordination.services.results import Answer
 from coordination.store import claims, grounds, instances, scenes
 from coordination.store.scenes import ground_of
 from tenants import ids, ledger
-from tenants.db import Row, Transaction, transaction
+from tenants.db import Row, Transaction, busy, in_transaction, transaction
 from tenants.ledger import Fact
 from tenants.permissions import Permission
 from tenants.principal import Principal
 from tenants.problems import Code, FieldError, Problem, invalid, not_found
 from tenants.selectors.projects import ProjectRef, project_resolve
 
+_TRIES = 4
 Shape = dict[str, Any]
 
 
@@ -257,25 +258,37 @@ def change(
     claim = parse_claim_id(claim_id)
     placed = place(principal, ref, scopes, repository=None) if scopes else None
     wanted_mode = mode_of(mode) if mode else None
+    for _ in range(_TRIES):
+        try:
+            return _change_once(principal, ref, claim, wanted_mode, placed)
+        except TryAgain:
+            if in_transaction():
+                break
+    raise busy()
+
+
+def _change_once(
+    principal: Principal, ref: ProjectRef, claim: UUID, mode: Mode | None, placed: Placed | None
+) -> Answer:
     with transaction(principal.team_id) as tx:
         grounds.lock_claims(tx, ref.id, [claim])
+        claims.lock(tx, claim)
         me = acting.acting_in(tx, principal, ref)
         rows = claims.by_ids(tx, ref.id, [claim])
         if not rows or rows[0]["holder_id"] != me.holder_id or not rows[0]["live"]:
             return _lost_or_foreign(tx, principal, ref, me, claim)
         held = tuple(ground_of(row) for row in grounds.of_claims(tx, [claim]))
-        if wanted_mode is not None:
-            refused = _mode_refused(tx, principal, ref, me, rows[0], held, wanted_mode)
+        if mode is not None:
+            refused = _change_mode(tx, principal, ref, me, rows[0], held, mode)
             if refused is not None:
                 return refused
-            claims.change(tx, claim, mode=wanted_mode.value, scopes=None)
         if placed is not None:
-            _narrow(tx, ref, me, claim, rows[0]["mode"] if wanted_mode is None else wanted_mode.value, held, placed)
-        _tell_changed(tx, principal, ref, me, claim_id, mode, placed)
+            _narrow(tx, ref, me, claim, rows[0]["mode"] if mode is None else mode.value, held, placed)
+        _tell_changed(tx, principal, ref, me, ids.show("clm", claim), mode, placed)
         return Answer("ok", shapes.claim(claims.by_ids(tx, ref.id, [claim])[0]))
 
 
-def _mode_refused(
+def _change_mode(
     tx: Transaction,
     principal: Principal,
     ref: ProjectRef,
@@ -284,13 +297,23 @@ def _mode_refused(
     held: tuple[Ground, ...],
     mode: Mode,
 ) -> Answer | None:
+    """Decide and write another mode. A stronger one takes over lapsed claims and adds edges as a new claim does."""
     places = [grounds.Place(ground.root, ground.pattern.prefix) for ground in held]
     near = grounds.candidates(tx, places, holder_id=me.holder_id, hostile=scenes.hostile_modes(mode)).fetchall()
     scene = scenes.read_scene(near)
-    scene.entries.clear()  # what one holds already, one does not queue for
     wanted = Wanted(str(me.holder_id), mode, held)
-    decision = deciding.judge(tx, ref.id, wanted, scene)
+    decision = decide(wanted, scene.live)  # what one holds already, one does not queue for
     if decision.granted:
+        waited_for = deciding.keeps_waiting(wanted, scene)
+        if waited_for:
+            grounds.lock_wait_graph(tx, ref.id)
+        terms = Terms(mode, 0, takeover_reason=f"held as {row['mode']} meanwhile, now as {mode}")
+        _, facts = take_over(tx, ref.id, me, terms, wanted, scene)
+        if facts:
+            ledger.append(tx, principal, facts, project_id=ref.id, instance_id=me.instance_id)
+        claims.change(tx, row["id"], mode=mode.value, scopes=None)
+        if waited_for:
+            drains.break_circles(tx, ref.id, me)
         return None
     shown = {scope["n"]: scope for scope in row["scopes"]}
     listed = [shown.get(n, {}) for n in range(max(shown) + 1)]
@@ -338,12 +361,12 @@ def _tell_changed(
     ref: ProjectRef,
     me: Acting,
     claim_id: str,
-    mode: str | None,
+    mode: Mode | None,
     placed: Placed | None,
 ) -> None:
     said: Shape = {"agent": me.agent}
     if mode:
-        said["mode"] = mode
+        said["mode"] = mode.value
     if placed is not None:
         said["scopes"] = [{"repository": s["repository"], "pattern": s["pattern"]} for s in placed.shown[:20]]
     fact = Fact("claim.narrowed" if placed else "claim.mode_changed", "claim", claim_id, said)

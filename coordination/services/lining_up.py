@@ -7,11 +7,11 @@ from uuid import UUID
 
 from psycopg.types.json import Jsonb
 
-from coordination.engine.decide import Decision
+from coordination.engine.decide import Decision, Wanted, decide
 from coordination.engine.modes import Urgency
 from coordination.engine.waits import victim
 from coordination.selectors import shapes
-from coordination.services import drains, refusals
+from coordination.services import deciding, drains, refusals
 from coordination.services.acting import Acting
 from coordination.services.deciding import WaitGraph
 from coordination.services.granting import Terms, check_placed
@@ -53,6 +53,9 @@ def enqueue(
     """
     _check_count(tx, ref, me)
     grounds.lock_wait_graph(tx, ref.id)
+    if decision.total > len(decision.conflicts):
+        # What is told is cut; a circle may go through any of those in the way.
+        decision = decide(Wanted(str(me.holder_id), terms.mode, placed.grounds), scene.live, limit=deciding.ALL)
     circle = _deadlock(tx, principal, ref, me, decision)
     if circle is not None:
         return circle
@@ -195,14 +198,14 @@ def state_of(
     ``unheld`` says that nobody holds a connection for it from now on; ``taking`` takes up an offer.
     """
     with transaction(principal.team_id) as tx:
+        if unheld:
+            # Before the look: a grant that is just being written is seen, one that comes later is an offer.
+            queue.set_waiter(tx, entry_id, seconds=None)
         row = queue.find(tx, ref.id, entry_id)
         if row is None:
             raise Problem(Code.NOT_FOUND, "There is no such queue entry here.")
         if row["state"] == "granted":
             return _granted(tx, ref, row, taking=taking)
-        if row["state"] == "waiting" and unheld:
-            queue.set_waiter(tx, entry_id, seconds=None)
-            row = row | {"waiter_until": None}
         if row["state"] == "deadlocked":
             problem = Problem(Code.DEADLOCK, row["ended_why"], cycle=[], give_up=ids.show("que", entry_id))
             return Answer("deadlock", problem.document())
