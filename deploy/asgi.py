@@ -7,6 +7,7 @@ import os
 import sys
 import threading
 from collections.abc import Awaitable, Callable
+from functools import lru_cache
 from typing import Any
 
 os.environ.setdefault("DJANGO_SETTINGS_MODULE", "deploy.settings")
@@ -16,16 +17,20 @@ from django.core.asgi import get_asgi_application
 django_application = get_asgi_application()
 
 from channels.routing import URLRouter  # noqa: E402 - these need Django's registry
+from django.conf import settings  # noqa: E402
 from django.db import connection  # noqa: E402
+from django.http.request import split_domain_port, validate_host  # noqa: E402
 from django.urls import re_path  # noqa: E402
 
-from coordination.api.hot import HotDoor  # noqa: E402
+from coordination.api import render  # noqa: E402
+from coordination.api.hot import HotDoor, send_response  # noqa: E402
 from coordination.api.public import PublicDoor  # noqa: E402
 from coordination.api.routes import ROUTES  # noqa: E402
 from coordination.api.session import principal_of_cookie  # noqa: E402
 from deploy.settings import env_bool, env_int  # noqa: E402
 from mcp_gateway.asgi import application as mcp  # noqa: E402
 from tenants.checks import role_owns_nothing  # noqa: E402
+from tenants.problems import Code, Problem  # noqa: E402
 
 log = logging.getLogger("interlock.web")
 
@@ -66,6 +71,8 @@ async def application(scope: Scope, receive: Receive, send: Send) -> None:
             await public(scope, receive, send)
         elif path == "/mcp" or path.startswith("/mcp/"):
             await mcp(scope, receive, send)
+        elif not _host_is_ours(scope["headers"]):
+            await _refuse_host(scope, send)
         else:
             await django_application(scope, receive, send)
     elif kind == "websocket":
@@ -79,6 +86,26 @@ def _has_bearer(headers: list[tuple[bytes, bytes]]) -> bool:
         if name == b"authorization":
             return value[:7].lower() == b"bearer "
     return False
+
+
+def _host_is_ours(headers: list[tuple[bytes, bytes]]) -> bool:
+    for name, value in headers:
+        if name == b"host":
+            return _allowed(value)
+    return True
+
+
+@lru_cache(maxsize=1024)
+def _allowed(host: bytes) -> bool:
+    domain, _ = split_domain_port(host.decode("latin-1"))
+    return bool(domain) and validate_host(domain, settings.ALLOWED_HOSTS)
+
+
+async def _refuse_host(scope: Scope, send: Send) -> None:
+    """Only cookies make another host's name dangerous; Django would say so with a traceback in the log."""
+    context = render.Context(render.new_request_id(), scope["path"])
+    problem = Problem(Code.BAD_REQUEST, "This server does not answer to that host name (ALLOWED_HOSTS).")
+    await send_response(send, render.problem(problem, context))
 
 
 async def _lifespan(receive: Receive, send: Send) -> None:

@@ -15,7 +15,7 @@ from django.db import DatabaseError, InterfaceError, OperationalError, connectio
 from django.db import transaction as django_transaction
 from psycopg.abc import Buffer
 from psycopg.adapt import Loader
-from psycopg.pq import ExecStatus, TransactionStatus
+from psycopg.pq import ExecStatus, Format, TransactionStatus
 from psycopg.rows import dict_row
 
 from tenants.problems import Code, Problem
@@ -25,6 +25,7 @@ Row = dict[str, Any]
 Cursor = psycopg.Cursor[Row]
 
 _local = threading.local()
+_TIMES = psycopg.adapters.get_loader(psycopg.adapters.types["timestamptz"].oid, Format.TEXT)
 # Raised whenever the server was seen to be gone: every thread then drops its connection before it is used again.
 _generation = 0
 
@@ -158,6 +159,9 @@ def _cursor(raw: psycopg.Connection[Any]) -> Cursor:
     cursor = psycopg.Cursor(raw, row_factory=dict_row)
     cursor.adapters.register_loader("jsonb", _JsonLoader)
     cursor.adapters.register_loader("json", _JsonLoader)
+    # psycopg's own loader, in C; Django's connections have one in Python, for time zones that we do not use.
+    assert _TIMES is not None
+    cursor.adapters.register_loader("timestamptz", _TIMES)
     _local.cursor = (raw, cursor)
     return cursor
 

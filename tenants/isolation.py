@@ -25,9 +25,7 @@ APPEND_ONLY: tuple[type[TenantModel], ...] = (Event,)
 
 def tenant_models() -> Iterator[type[Model]]:
     """Every concrete model whose rows belong to one team, in a stable order."""
-    yield from sorted(
-        (m for m in apps.get_models() if issubclass(m, TenantModel)), key=lambda m: str(m._meta.db_table)
-    )
+    yield from sorted((m for m in apps.get_models() if issubclass(m, TenantModel)), key=lambda m: str(m._meta.db_table))
 
 
 def after_migrate(using: str = "default", **_: Any) -> None:

@@ -97,9 +97,7 @@ def split_kind(text: str) -> tuple[str, str]:
     kind = KINDS.get(word)
     if kind is None:
         known = ", ".join(KINDS)
-        raise PatternError(
-            "unknown_kind", f"kinds are {known}; for a path with a colon write path:{text}", text
-        )
+        raise PatternError("unknown_kind", f"kinds are {known}; for a path with a colon write path:{text}", text)
     if not name:
         raise PatternError("empty", f"name the {word} after the colon", text)
     if kind.names is not None and name not in kind.names:

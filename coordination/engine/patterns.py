@@ -71,9 +71,7 @@ class Pattern:
             prefix = self.prefix
             if not prefix:
                 return path != ""
-            return path.startswith(prefix) and (
-                path[len(prefix) :][:1] == "/" or (self.literal and path == prefix)
-            )
+            return path.startswith(prefix) and (path[len(prefix) :][:1] == "/" or (self.literal and path == prefix))
         return self.shape.matcher.match(path) is not None
 
 
@@ -164,9 +162,7 @@ def _build(text: str, original: str, syntax: Syntax, fold: bool) -> Pattern:
 def _split(text: str, original: str) -> list[str]:
     """The segments as written; the last is empty for a trailing `/`."""
     if text.startswith("/"):
-        raise PatternError(
-            "absolute", "patterns start at the repository's root: leave out the first /", original
-        )
+        raise PatternError("absolute", "patterns start at the repository's root: leave out the first /", original)
     if not text:
         raise PatternError("empty", "an alternative of the braces is empty", original)
     names = text.split("/")
@@ -176,9 +172,7 @@ def _split(text: str, original: str) -> list[str]:
         raise PatternError("dot_segment", "write the path without . and .. segments", original)
     count = len(names) - (not names[-1])
     if count > MAX_SEGMENTS:
-        raise PatternError(
-            "too_many_segments", f"at most {MAX_SEGMENTS} segments, this has {count}", original
-        )
+        raise PatternError("too_many_segments", f"at most {MAX_SEGMENTS} segments, this has {count}", original)
     return names
 
 

@@ -152,15 +152,11 @@ def _standing(entry: Entry, kind: Literal["claim", "queue_entry"]) -> Standing:
 
 def _blocked_by_claims(entry: Entry, held: GroundIndex[Standing]) -> bool:
     return any(
-        _stops(entry, wanted, standing, ground)
-        for wanted in entry.grounds
-        for ground, standing in held.meeting(wanted)
+        _stops(entry, wanted, standing, ground) for wanted in entry.grounds for ground, standing in held.meeting(wanted)
     )
 
 
-def _blocked_by_queue(
-    entry: Entry, waiting: GroundIndex[tuple[Entry, Standing]], overtakes: Overtakes
-) -> bool:
+def _blocked_by_queue(entry: Entry, waiting: GroundIndex[tuple[Entry, Standing]], overtakes: Overtakes) -> bool:
     return any(
         _stops(entry, wanted, standing, ground) and not overtakes(entry.holder, earlier)
         for wanted in entry.grounds

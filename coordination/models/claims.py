@@ -41,9 +41,7 @@ class Claim(TenantModel):
 
     class Meta:
         indexes: ClassVar = [
-            models.Index(
-                fields=["team", "holder"], condition=models.Q(state="held"), name="claim_held_by_holder"
-            ),
+            models.Index(fields=["team", "holder"], condition=models.Q(state="held"), name="claim_held_by_holder"),
             models.Index(
                 fields=["team", "project", "expires_at"], condition=models.Q(state="held"), name="claim_held_by_expiry"
             ),
@@ -119,9 +117,7 @@ class Ground(TenantModel):
         indexes: ClassVar = [
             models.Index(fields=["team", "root", "prefix"], condition=models.Q(active=True), name="ground_live"),
             models.Index(fields=["team", "claim"], name="ground_by_claim"),
-            models.Index(
-                fields=["team", "entry"], condition=models.Q(entry__isnull=False), name="ground_by_entry"
-            ),
+            models.Index(fields=["team", "entry"], condition=models.Q(entry__isnull=False), name="ground_by_entry"),
         ]
 
 
@@ -138,9 +134,7 @@ class GroundExcept(TenantModel):
     class Meta:
         indexes: ClassVar = [
             models.Index(fields=["team", "claim"], name="except_by_claim"),
-            models.Index(
-                fields=["team", "entry"], condition=models.Q(entry__isnull=False), name="except_by_entry"
-            ),
+            models.Index(fields=["team", "entry"], condition=models.Q(entry__isnull=False), name="except_by_entry"),
         ]
 
 

@@ -93,7 +93,7 @@ def acting(principal: Principal, named: Handle | None, rows: Sequence[Row]) -> A
     if len(_roots) > _ROOTS_SIZE:
         _roots.clear()
     _roots[row["id"]] = row["root_id"]
-    presence.note(principal.team_id, row["id"])
+    presence.note(principal.team_id, row["id"], row["root_id"])
     return Acting(row["id"], row["root_id"], row["agent_id"], row["agent_name"], row["now"], row)
 
 

@@ -36,7 +36,6 @@ log = logging.getLogger(__name__)
 
 _RENEW_EVERY_S = 5.0
 _WAITER_SECONDS = 15
-_LOOK_AGAIN_S = 5.0
 _REMEMBERED = 10_000
 
 
@@ -60,7 +59,9 @@ def drain(team_id: UUID, project_id: UUID) -> dict[str, float]:
         scene = scenes.scene_around(tx, entries)
         graph = WaitGraph(tx, project_id)
         ready = line.plan(entries, scene.live, overtakes=lambda holder, earlier: graph.reaches(earlier.holder, holder))
-        lapses = _lapses(entries, scene, policy["now"].timestamp(), set(ready))
+        lasting = {str(row["id"]): float(row["request"]["ttl_s"]) for row in rows}
+        granted = {entry_id: lasting[entry_id] for entry_id in ready}
+        lapses = _lapses(entries, scene, policy["now"].timestamp(), granted)
     for entry_id in ready:
         _grant_one(team_id, project_id, UUID(entry_id))
     return lapses
@@ -71,16 +72,20 @@ def _policy(tx: Transaction, project_id: UUID) -> Row | None:
     return rows[0] if rows else None
 
 
-def _lapses(entries: list[Entry], scene: scenes.Scene, now: float, ready: set[str]) -> dict[str, float]:
-    """Seconds until the first claim in each entry's way could lapse, or until an age boost changes the order."""
+def _lapses(entries: list[Entry], scene: scenes.Scene, now: float, granted: dict[str, float]) -> dict[str, float]:
+    """Seconds until the first claim in each entry's way could lapse, or until an age boost changes the order.
+
+    ``granted`` are the entries that become claims now, with how long those last.
+    """
     found = {}
+    next_end = min(granted.values(), default=line.BOOST_SECONDS)
     for entry in entries:
-        if entry.id in ready:
+        if entry.id in granted:
             continue
         decision = decide(Wanted(entry.holder, entry.mode, entry.grounds), scene.live)
         ends = [scene.ends[c.standing.id] for c in decision.conflicts]
         boost = line.BOOST_SECONDS - entry.waited % line.BOOST_SECONDS
-        soonest = min([end - now for end in ends] + [boost, _LOOK_AGAIN_S])
+        soonest = min([end - now for end in ends] + [boost, next_end])
         found[entry.id] = max(0.02, soonest + 0.02)
     return found
 
@@ -273,27 +278,32 @@ class Waiters:
 
 
 class _Shared:
-    """Drains that many waiters ask for at the same moment: who asked while one ran shares the next one's result."""
+    """Drains that many waiters ask for at the same moment: who asked while one ran shares the next one's result.
+
+    Results are moments of this process's clock (``time.monotonic``).
+    """
 
     def __init__(self) -> None:
         self._lock = threading.Lock()
         self._turns: dict[UUID, threading.Lock] = {}
         self._last: dict[UUID, tuple[float, dict[str, float]]] = {}
 
-    def drain(self, team_id: UUID, project_id: UUID) -> dict[str, float]:
-        asked = time.monotonic()
+    def drain(self, team_id: UUID, project_id: UUID, age: float) -> dict[str, float]:
+        asked = time.monotonic() - age
         with self._lock:
             if len(self._turns) > _REMEMBERED:
                 self._turns.clear()
                 self._last.clear()
             turn = self._turns.setdefault(project_id, threading.Lock())
         with turn:
-            began, lapses = self._last.get(project_id, (0.0, {}))
+            began, moments = self._last.get(project_id, (float("-inf"), {}))
             if began < asked:
                 began = time.monotonic()
                 lapses = drain(team_id, project_id)
-                self._last[project_id] = (began, lapses)
-            return lapses
+                now = time.monotonic()
+                moments = {entry: now + seconds for entry, seconds in lapses.items()}
+                self._last[project_id] = (began, moments)
+            return moments
 
 
 _soon = _Soon(drain)
@@ -306,6 +316,8 @@ def drain_soon(team_id: UUID, project_id: UUID) -> None:
     _soon.ask(team_id, project_id)
 
 
-def drain_shared(team_id: UUID, project_id: UUID) -> dict[str, float]:
-    """As ``drain``, for waiters whose timers ring together: they share the work."""
-    return _shared.drain(team_id, project_id)
+def drain_shared(team_id: UUID, project_id: UUID, *, age: float) -> dict[str, float]:
+    """As ``drain``, for the waiters of this process, which share the work: one that began at most ``age`` seconds ago
+    will do. Answers moments of ``time.monotonic``.
+    """
+    return _shared.drain(team_id, project_id, age)

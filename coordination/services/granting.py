@@ -89,6 +89,8 @@ def grant(
     facts += _coexisting(scene, decision, public, me)
     heard = ledger.prepare(tx, principal, facts, project_id=project_id, instance_id=me.instance_id)
     row = claims.insert(tx, _row(claim_id, project_id, me, placed, terms, took_over, offered=offered), heard)
+    if row is None:
+        raise Problem(Code.INSTANCE_ENDED)
     check_placed(row["grounds"], placed, project_id)
     grounds.insert_excepts(tx, claim=claim_id, entry=None, excepts=except_rows(placed.grounds))
     if decision.coexists:

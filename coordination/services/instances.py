@@ -7,10 +7,11 @@ from uuid import UUID
 from coordination import notify
 from coordination.selectors import shapes
 from coordination.services import acting, drains, leases
+from coordination.services.granting import TryAgain
 from coordination.services.results import Answer
-from coordination.store import claims, instances, queue
+from coordination.store import claims, grounds, instances, queue
 from tenants import ids, ledger
-from tenants.db import Row, Transaction, transaction
+from tenants.db import Row, Transaction, busy, in_transaction, transaction
 from tenants.ledger import Fact
 from tenants.permissions import Permission
 from tenants.principal import Principal
@@ -19,6 +20,7 @@ from tenants.selectors.projects import ProjectRef, project_resolve, repositories
 
 _CHANGEABLE = frozenset({"intent", "lane", "status", "branch", "capabilities"})
 _STATUSES = ("active", "idle", "waiting")
+_TRIES = 4
 
 
 def register(
@@ -195,7 +197,7 @@ def heartbeat(principal: Principal, project: str, instance_id: str) -> Answer:
     asking = principal.acting(instance=instance_id)
     with transaction(principal.team_id, lean=True) as tx:
         me = acting.acting_in(tx, asking, ref)
-        instances.touch(tx, [me.instance_id])
+        instances.touch(tx, [me.instance_id, me.holder_id])
         claims.renew_due(tx, ref.id, me.holder_id)
         held = claims.listed(
             tx,
@@ -232,12 +234,26 @@ def end(principal: Principal, project: str, instance_id: str) -> Answer:
     """End a run: what it holds is released, what it waits for is cancelled, and so for those it started. Idempotent."""
     principal.require(Permission.COORDINATE)
     ref = project_resolve(principal, project)
+    for _ in range(_TRIES):
+        try:
+            return _end_once(principal, ref, instance_id)
+        except TryAgain:
+            if in_transaction():
+                break
+    raise busy()
+
+
+def _end_once(principal: Principal, ref: ProjectRef, instance_id: str) -> Answer:
     with transaction(principal.team_id) as tx:
         row = own(tx, principal, ref, instance_id)
+        root = row["root_id"] == row["id"]
+        wanted = claims.held_ids(tx, ref.id, holder_id=row["id"]) if root else []
+        grounds.lock_claims(tx, ref.id, wanted)  # ground goes before rows
         ended = instances.end(tx, row["id"])
         released: dict[str, Any] = {"released": [], "lost": []}
-        if row["root_id"] == row["id"]:
-            wanted = claims.held_ids(tx, ref.id, holder_id=row["id"])
+        if root:
+            if not set(wanted).issuperset(claims.held_ids(tx, ref.id, holder_id=row["id"])):
+                raise TryAgain  # it was granted something meanwhile
             released = leases.release_all(
                 tx, principal, ref, wanted, None, by=f"{row['agent_name']} ended", state="released"
             )

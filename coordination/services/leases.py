@@ -57,7 +57,7 @@ def renew(
     with transaction(principal.team_id, lean=True) as tx:
         me = acting.acting_in(tx, principal, ref)
         ttl = None if ttl_seconds is None else ttl_for(Mode.EXCLUSIVE, ttl_seconds, me.policy)
-        instances.touch(tx, [me.instance_id])
+        instances.touch(tx, [me.instance_id, me.holder_id])
         renewed = claims.renew(tx, ref.id, [claim], holder_id=me.holder_id, ttl_s=ttl, fence=fence)
         if not renewed:
             return _lost_or_foreign(tx, principal, ref, me, claim)

@@ -165,10 +165,15 @@ def hold(principal: Principal, ref: ProjectRef, entry_id: UUID, seconds: float, 
 
     def again() -> Answer:
         answer = state_of(principal, ref, entry_id)
-        if answer.kind == "queued" and time.monotonic() >= state["look_at"]:
-            lapse = drains.drain_shared(principal.team_id, ref.id).get(str(entry_id), _LOOK_AGAIN_S)
-            state["look_at"] = time.monotonic() + lapse
-            answer = state_of(principal, ref, entry_id)
+        if answer.kind == "queued":
+            # What was in its way when it came may have gone, and something shorter come: nobody tells it of that.
+            now = time.monotonic()
+            due = now >= state["look_at"]
+            moments = drains.drain_shared(principal.team_id, ref.id, age=0.0 if due else _LOOK_AGAIN_S)
+            later = now + _LOOK_AGAIN_S if due else state["look_at"]
+            state["look_at"] = min(later, moments.get(str(entry_id), later))
+            if str(entry_id) not in moments:  # it has been granted, or came after that drain
+                answer = state_of(principal, ref, entry_id)
         if answer.kind != "queued":
             drains.waiters.discard(principal.team_id, entry_id)
             return answer

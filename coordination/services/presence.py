@@ -21,11 +21,11 @@ _lock = threading.Lock()
 _thread: threading.Thread | None = None
 
 
-def note(team_id: UUID, instance_id: UUID) -> None:
-    """Remember that an instance, whose credential was checked, has just called."""
+def note(team_id: UUID, instance_id: UUID, root_id: UUID) -> None:
+    """Remember that an instance, whose credential was checked, has just called; its root is alive with it."""
     global _thread  # noqa: PLW0603 - one flusher for the process
     with _lock:
-        _seen.setdefault(team_id, set()).add(instance_id)
+        _seen.setdefault(team_id, set()).update((instance_id, root_id))
         if _thread is None:
             _thread = threading.Thread(target=_flush_for_ever, name="presence", daemon=True)
             _thread.start()

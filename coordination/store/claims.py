@@ -13,26 +13,30 @@ LIVE = """(c.state = 'held' AND c.expires_at > clock_timestamp()
             OR h.last_seen + make_interval(secs => p.idle_limit_s + p.grace_s) > clock_timestamp()))"""
 
 # A grant in one statement: the claim, its ground, and what the ledger hears. The fence is read here, after the locks.
+# The holder's row is locked so that its end (store.instances) sees the claim, or the claim sees the end.
 _INSERT = f"""
 WITH claim AS (
     INSERT INTO coordination_claim (id, team_id, project_id, holder_id, instance_id, state, mode, fence, scopes, reason,
                                     branch, task, narrowable, ttl_s, created_at, expires_at, offered, ended_by,
                                     took_over, lock_keys, lock_exclusive)
-    VALUES (%(claim)s, %(team)s, %(project)s, %(holder)s, %(instance)s, 'held', %(mode)s,
-            nextval('coordination_fence'), %(scopes)s::jsonb, %(reason)s, %(branch)s, %(task)s, %(narrowable)s,
-            %(ttl)s, %(now)s, %(now)s + make_interval(secs => %(lasts)s), %(offered)s, '', %(took_over)s::jsonb,
-            %(keys)s::bigint[], %(exclusive)s::bool[])
+    SELECT %(claim)s, %(team)s, %(project)s, h.id, %(instance)s, 'held', %(mode)s,
+           nextval('coordination_fence'), %(scopes)s::jsonb, %(reason)s, %(branch)s, %(task)s, %(narrowable)s,
+           %(ttl)s, %(now)s, %(now)s + make_interval(secs => %(lasts)s), %(offered)s, '', %(took_over)s::jsonb,
+           %(keys)s::bigint[], %(exclusive)s::bool[]
+    FROM (SELECT id FROM coordination_instance
+          WHERE team_id = %(team)s AND id = %(holder)s AND ended_at IS NULL FOR KEY SHARE) AS h
     RETURNING fence, created_at, expires_at
 ), ground AS ({INSERT_FROM_JSON}), told AS ({ledger.INSERT})
 SELECT fence, created_at, expires_at, (SELECT count(*) FROM ground) AS grounds FROM claim
 """
 
 
-def insert(tx: Transaction, names: Row, said: Row) -> Row:
-    """A new held claim with its ground, and ``said`` (ledger.prepare) in the ledger; fence, times, rows of ground."""
-    row = tx.run(_INSERT, names | said | {"team": tx.team_id, "entry": None}).fetchone()
-    assert row is not None
-    return row
+def insert(tx: Transaction, names: Row, said: Row) -> Row | None:
+    """A new held claim with its ground, and ``said`` (ledger.prepare) in the ledger; fence, times, rows of ground.
+
+    None where its holder has ended: the transaction must be rolled back then.
+    """
+    return tx.run(_INSERT, names | said | {"team": tx.team_id, "entry": None}).fetchone()
 
 
 def insert_coexistence(tx: Transaction, ids: Sequence[UUID], newer: UUID, olders: Sequence[UUID]) -> None:
@@ -49,11 +53,11 @@ def insert_coexistence(tx: Transaction, ids: Sequence[UUID], newer: UUID, olders
 _END = """
 WITH ended AS (
     UPDATE coordination_claim c SET state = %(state)s, ended_at = clock_timestamp(), ended_by = %(by)s
-    FROM tenants_project p, coordination_instance h
     WHERE c.team_id = %(team)s AND c.project_id = %(project)s AND c.id = ANY(%(ids)s::uuid[]) AND c.state = 'held'
-      AND p.team_id = c.team_id AND p.id = c.project_id AND h.team_id = c.team_id AND h.id = c.holder_id
       AND {condition}
-    RETURNING c.id, c.holder_id, c.fence, c.scopes, c.mode, h.agent_name
+    RETURNING c.id, c.holder_id, c.fence, c.scopes, c.mode,
+              (SELECT h.agent_name FROM coordination_instance h
+               WHERE h.team_id = c.team_id AND h.id = c.holder_id) AS agent_name
 ), freed AS (
     UPDATE coordination_ground g SET active = false FROM ended WHERE g.team_id = %(team)s AND g.claim_id = ended.id
 ){more}
@@ -76,7 +80,9 @@ _TOLD = """, told AS (
     FROM ended JOIN jsonb_to_recordset(%(named)s::jsonb) AS u(id uuid, public text) ON u.id = ended.id
 )"""
 _RELEASE = _END.format(condition="(%(holder)s::uuid IS NULL OR c.holder_id = %(holder)s)", more=_TOLD, near=_NEAR)
-_EXPIRE = _END.format(condition=f"NOT {LIVE}", more="", near="")
+_LAPSED = f"""NOT (SELECT {LIVE} FROM tenants_project p, coordination_instance h
+           WHERE p.team_id = c.team_id AND p.id = c.project_id AND h.team_id = c.team_id AND h.id = c.holder_id)"""
+_EXPIRE = _END.format(condition=_LAPSED, more="", near="")
 
 
 def release(
@@ -206,9 +212,7 @@ def count_held(tx: Transaction, holder_id: UUID) -> int:
 
 def lock(tx: Transaction, claim_id: UUID) -> None:
     """Let nobody end a claim until the transaction does; ``expire`` asks for no ground."""
-    tx.run(
-        "SELECT 1 FROM coordination_claim WHERE team_id = %s AND id = %s FOR NO KEY UPDATE", [tx.team_id, claim_id]
-    )
+    tx.run("SELECT 1 FROM coordination_claim WHERE team_id = %s AND id = %s FOR NO KEY UPDATE", [tx.team_id, claim_id])
 
 
 def change(tx: Transaction, claim_id: UUID, *, mode: str | None, scopes: object | None) -> None:

@@ -109,7 +109,8 @@ class Place(NamedTuple):
 
 # Candidates are rows whose prefix is an ancestor of mine, mine, or below mine: equality and one range scan each.
 # `live` is claims.md's predicate; a waiting entry counts while its deadline lasts and its waiter is not dead.
-# `lapses_at` (seconds since 1970) is when a claim ends if its holder is not heard of any more.
+# Laterals with OFFSET 0 and LIMIT 1 leave the planner no other order than index probes: with statistics of its own mind
+# it would join all ground of the team with every instance. `lapses_at` (seconds since 1970) is when a claim ends if its holder is not heard of any more.
 _NEAR = """
 SELECT hit.id::text, hit.root::text AS root, hit.pattern, hit.fold, hit.scope, hit.claim_id::text, hit.entry_id::text,
        hit.holder_id::text, hit.mode, c.narrowable,
@@ -128,19 +129,26 @@ SELECT hit.id::text, hit.root::text AS root, hit.pattern, hit.fold, hit.scope, h
           AND (x.claim_id = hit.claim_id OR x.entry_id = hit.entry_id)) AS excepts
 FROM (
     SELECT g.* FROM jsonb_to_recordset(%(up)s::jsonb) AS u(root uuid, prefix text)
-    JOIN coordination_ground g ON g.team_id = %(team)s AND g.root = u.root AND g.prefix = u.prefix COLLATE "C"
-         AND g.active AND g.holder_id <> %(holder)s
+    CROSS JOIN LATERAL (
+        SELECT * FROM coordination_ground g
+        WHERE g.team_id = %(team)s AND g.root = u.root AND g.prefix = u.prefix COLLATE "C" AND g.active
+          AND g.holder_id <> %(holder)s OFFSET 0) AS g
     UNION ALL
     SELECT g.* FROM jsonb_to_recordset(%(down)s::jsonb) AS d(root uuid, low text, high text)
-    JOIN coordination_ground g ON g.team_id = %(team)s AND g.root = d.root AND g.prefix >= d.low COLLATE "C"
-         AND g.prefix < d.high COLLATE "C" AND g.active AND g.holder_id <> %(holder)s
-         AND (d.low <> '' OR g.mode = ANY(%(hostile)s::text[]))
+    CROSS JOIN LATERAL (
+        SELECT * FROM coordination_ground g
+        WHERE g.team_id = %(team)s AND g.root = d.root AND g.prefix >= d.low COLLATE "C" AND g.prefix < d.high COLLATE "C"
+          AND g.active AND g.holder_id <> %(holder)s AND (d.low <> '' OR g.mode = ANY(%(hostile)s::text[])) OFFSET 0) AS g
 ) AS hit
 CROSS JOIN (SELECT clock_timestamp() AS now) AS t
-JOIN tenants_project p ON p.team_id = hit.team_id AND p.id = hit.project_id
-JOIN coordination_instance h ON h.team_id = hit.team_id AND h.id = hit.holder_id
-LEFT JOIN coordination_claim c ON c.team_id = hit.team_id AND c.id = hit.claim_id
-LEFT JOIN coordination_queueentry q ON q.team_id = hit.team_id AND q.id = hit.entry_id
+JOIN LATERAL (SELECT idle_limit_s, grace_s FROM tenants_project
+              WHERE team_id = %(team)s AND id = hit.project_id LIMIT 1) AS p ON true
+JOIN LATERAL (SELECT last_seen FROM coordination_instance
+              WHERE team_id = %(team)s AND id = hit.holder_id LIMIT 1) AS h ON true
+LEFT JOIN LATERAL (SELECT state, expires_at, narrowable FROM coordination_claim
+                   WHERE team_id = %(team)s AND id = hit.claim_id LIMIT 1) AS c ON true
+LEFT JOIN LATERAL (SELECT state, deadline, waiter_until, urgency, arrival, enqueued_at FROM coordination_queueentry
+                   WHERE team_id = %(team)s AND id = hit.entry_id LIMIT 1) AS q ON true
 """
 
 

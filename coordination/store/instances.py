@@ -153,16 +153,22 @@ def resume(tx: Transaction, instance_id: UUID) -> int:
 
 
 def end(tx: Transaction, instance_id: UUID) -> list[UUID]:
-    """End an instance and the instances it started; the ids that were still running."""
+    """End an instance and the instances it started; the ids that were still running.
+
+    Waits for grants to them that are being written: whoever asks afterwards what they hold sees everything.
+    """
     rows = tx.run(
         """
         WITH RECURSIVE family AS (
             SELECT id FROM coordination_instance WHERE team_id = %(team)s AND id = %(id)s
             UNION SELECT i.id FROM coordination_instance i JOIN family f ON i.parent_id = f.id
             WHERE i.team_id = %(team)s
+        ), running AS (
+            SELECT id FROM coordination_instance
+            WHERE team_id = %(team)s AND id IN (SELECT id FROM family) AND ended_at IS NULL ORDER BY id FOR UPDATE
         )
-        UPDATE coordination_instance SET status = 'ended', ended_at = clock_timestamp()
-        WHERE team_id = %(team)s AND id IN (SELECT id FROM family) AND ended_at IS NULL RETURNING id
+        UPDATE coordination_instance i SET status = 'ended', ended_at = clock_timestamp()
+        FROM running WHERE i.team_id = %(team)s AND i.id = running.id RETURNING i.id
         """,
         {"team": tx.team_id, "id": instance_id},
     ).fetchall()
@@ -170,17 +176,15 @@ def end(tx: Transaction, instance_id: UUID) -> list[UUID]:
 
 
 def touch(tx: Transaction, instance_ids: Sequence[UUID]) -> None:
-    """Presence of some instances and their roots. Written in id order, so two flushers never lock crosswise."""
+    """Presence of some instances (their roots among them). Locked in id order, so two flushers never lock crosswise."""
     tx.run(
         """
-        UPDATE coordination_instance i SET last_seen = clock_timestamp(),
-               status = CASE WHEN i.status IN ('stale', 'gone') THEN 'active' ELSE i.status END
-        FROM (SELECT id FROM coordination_instance
-              WHERE team_id = %(team)s AND ended_at IS NULL AND id IN (
-                  SELECT unnest(%(ids)s::uuid[])
-                  UNION SELECT root_id FROM coordination_instance WHERE team_id = %(team)s AND id = ANY(%(ids)s))
-              ORDER BY id FOR NO KEY UPDATE) AS seen
-        WHERE i.team_id = %(team)s AND i.id = seen.id
+        UPDATE coordination_instance SET last_seen = clock_timestamp(),
+               status = CASE WHEN status IN ('stale', 'gone') THEN 'active' ELSE status END
+        WHERE team_id = %(team)s AND id = ANY(ARRAY(
+            SELECT id FROM coordination_instance
+            WHERE team_id = %(team)s AND id = ANY(%(ids)s::uuid[]) AND ended_at IS NULL
+            ORDER BY id FOR NO KEY UPDATE))
         """,
         {"team": tx.team_id, "ids": list(instance_ids)},
     )

@@ -45,9 +45,7 @@ class Event(TenantModel):
             ),
         ]
         constraints: ClassVar = [
-            models.UniqueConstraint(
-                fields=["team", "project_id", "seq"], name="event_seq_once", nulls_distinct=True
-            ),
+            models.UniqueConstraint(fields=["team", "project_id", "seq"], name="event_seq_once", nulls_distinct=True),
             models.UniqueConstraint(
                 fields=["team", "seq"], condition=models.Q(project_id__isnull=True), name="event_team_seq_once"
             ),

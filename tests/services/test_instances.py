@@ -3,8 +3,7 @@
 import pytest
 
 from coordination.selectors import instances as selectors
-from coordination.services import instances, leases, sweeping
-from coordination.store import instances as store
+from coordination.services import instances, leases, presence, sweeping
 from tenants.db import transaction
 from tenants.problems import Problem
 from tests.making import claim, make_place
@@ -113,14 +112,15 @@ def test_a_token_bound_to_an_agent_cannot_register_another():
     assert caught.value.code == "forbidden"
 
 
-def test_presence_is_written_for_a_run_and_its_root():
+def test_any_call_of_a_run_keeps_it_and_its_root_alive():
     place = make_place()
     root = place.agent("a")
     child = _register(place, root, agent="helper", parent=root.instance)
+    presence.flush()
     with transaction(place.team_id) as tx:
         tx.run("UPDATE coordination_instance SET last_seen = '2020-01-01' WHERE team_id = %s", [place.team_id])
-        from tenants import ids
-
-        store.touch(tx, [ids.parse("ins", child.body["id"])])
+    claim(root.acting(instance=child.body["handle"]), "x.py")
+    presence.flush()
+    with transaction(place.team_id) as tx:
         rows = tx.run("SELECT last_seen FROM coordination_instance WHERE team_id = %s", [place.team_id]).fetchall()
-    assert all(row["last_seen"].year > 2020 for row in rows)
+    assert [row["last_seen"].year > 2020 for row in rows] == [True, True]
