@@ -5,7 +5,7 @@ what we serve and what we say we serve cannot drift apart while the suite is gre
 """
 
 import re
-from functools import lru_cache
+from functools import cache
 from typing import Any
 
 import httpx
@@ -36,7 +36,7 @@ _TEMPLATES = [
 ]
 
 
-@lru_cache(maxsize=None)
+@cache
 def validator(name: str) -> Draft202012Validator:
     """The validator of one named shape."""
     return Draft202012Validator({"$ref": f"#/components/schemas/{name}", "components": _COMPONENTS})
@@ -44,7 +44,9 @@ def validator(name: str) -> Draft202012Validator:
 
 def check_shape(name: str, body: Any) -> None:
     """Fail, saying where, unless the body has the named shape."""
-    errors = [f"{'.'.join(map(str, e.absolute_path)) or 'body'}: {e.message[:300]}" for e in validator(name).iter_errors(body)]
+    errors = [
+        f"{'.'.join(map(str, e.absolute_path)) or 'body'}: {e.message[:300]}" for e in validator(name).iter_errors(body)
+    ]
     assert not errors, f"not a {name}: " + "; ".join(errors[:5])
 
 

@@ -1,4 +1,4 @@
-"""Fixtures of the whole suite. What needs Django is imported in the fixtures: the engine's tests shall start at once."""
+"""Fixtures of the whole suite. What needs Django is imported inside them: the engine's tests shall start at once."""
 
 from collections.abc import Iterator
 from typing import TYPE_CHECKING

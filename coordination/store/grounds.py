@@ -109,8 +109,9 @@ class Place(NamedTuple):
 
 # Candidates are rows whose prefix is an ancestor of mine, mine, or below mine: equality and one range scan each.
 # `live` is claims.md's predicate; a waiting entry counts while its deadline lasts and its waiter is not dead.
-# Laterals with OFFSET 0 and LIMIT 1 leave the planner no other order than index probes: with statistics of its own mind
-# it would join all ground of the team with every instance. `lapses_at` (seconds since 1970) is when a claim ends if its holder is not heard of any more.
+# `lapses_at` (seconds since 1970) is when a claim ends if its holder is not heard of any more.
+# Laterals with OFFSET 0 and LIMIT 1 leave the planner no other order than index probes: left to its statistics it
+# came to join all ground of the team with every instance.
 _NEAR = """
 SELECT hit.id::text, hit.root::text AS root, hit.pattern, hit.fold, hit.scope, hit.claim_id::text, hit.entry_id::text,
        hit.holder_id::text, hit.mode, c.narrowable,
@@ -137,8 +138,9 @@ FROM (
     SELECT g.* FROM jsonb_to_recordset(%(down)s::jsonb) AS d(root uuid, low text, high text)
     CROSS JOIN LATERAL (
         SELECT * FROM coordination_ground g
-        WHERE g.team_id = %(team)s AND g.root = d.root AND g.prefix >= d.low COLLATE "C" AND g.prefix < d.high COLLATE "C"
-          AND g.active AND g.holder_id <> %(holder)s AND (d.low <> '' OR g.mode = ANY(%(hostile)s::text[])) OFFSET 0) AS g
+        WHERE g.team_id = %(team)s AND g.root = d.root AND g.prefix >= d.low COLLATE "C"
+          AND g.prefix < d.high COLLATE "C" AND g.active AND g.holder_id <> %(holder)s
+          AND (d.low <> '' OR g.mode = ANY(%(hostile)s::text[])) OFFSET 0) AS g
 ) AS hit
 CROSS JOIN (SELECT clock_timestamp() AS now) AS t
 JOIN LATERAL (SELECT idle_limit_s, grace_s FROM tenants_project

@@ -4,10 +4,9 @@
     python3 docs/examples/two_agents.py --start        # with a platform of its own, gone afterwards
     python3 docs/examples/two_agents.py                # with the one that `python3 manage.py up` runs here
 
-It needs Python 3.11 and git, nothing else: whatever speaks HTTP can be an agent. It makes a git repository,
-gives each agent a process and a worktree of its own, and lets them coordinate over REST. Then it merges their
-branches and tells what happened, from the ledger. Exit code 0 says that everything held: no file ever had two
-holders, fences rose, and three commits were merged without a conflict.
+It needs Python 3.11 and git: whatever speaks HTTP can be an agent. It makes a git repository, gives each agent
+a process and a worktree, lets them coordinate over REST, merges their branches, and tells what happened, from the
+ledger. Exit code 0 says that everything held: no file ever had two holders, fences rose, three commits were merged.
 
 Read it from `ada`, `ben` and `cleo` on: what an agent does is there, one call after the other.
 """
@@ -130,8 +129,8 @@ def ada(me: Agent) -> None:
     claim = me.claim(paths=[MODES, LEASE], reason="name the strictest mode")
     me.say(f"has {shown(claim)} until {claim['expires_at'][11:19]} UTC, fence {claim['fence']}")
     # Real work takes its time. This one lasts until the others have come, so that there is something to see.
-    me.interlock.events(me.run["cursor"], lambda seen: shows("claim.queued", "ben", seen))
-    me.interlock.events(me.run["cursor"], lambda seen: shows("claim.granted", "cleo", seen))
+    me.interlock.events(me.run["cursor"], lambda seen: shows(seen, "ben", "claim.queued"))
+    me.interlock.events(me.run["cursor"], lambda seen: shows(seen, "cleo", "claim.granted"))
     me.edit(MODES, "\n\nSTRICTEST = Mode.EXCLUSIVE\n")
     me.commit(claim, MODES, "engine: Name the strictest mode.")
     me.release(claim)
@@ -222,15 +221,15 @@ def run(place: Json, folder: Path) -> None:
     print(f"A repository of {len(files)} files on branch main, and three agents:\n")
     with contextlib.ExitStack() as stack:
         processes = {"ada": stack.enter_context(ended(start("ada", repository, place)))}
-        # The others come once ada has what she wants.
-        interlock.events(before, lambda seen: shows("claim.granted", "ada", seen))
+        # The others come once ada has what she wants, or has had to leave without.
+        interlock.events(before, lambda seen: shows(seen, "ada", "claim.granted", "instance.ended"))
         for name in ("ben", "cleo"):
             processes[name] = stack.enter_context(ended(start(name, repository, place)))
         for name, process in processes.items():
             if process.wait(2 * PATIENCE):
                 give_up(f"{name} did not get through")
     merge(repository)
-    story = interlock.events(before, lambda seen: all(shows("instance.ended", name, seen) for name in AGENTS))
+    story = interlock.events(before, lambda seen: all(shows(seen, name, "instance.ended") for name in AGENTS))
     runs = {e["subject"]["id"] for e in story if e["type"] == "instance.registered" and e["data"]["agent"] in AGENTS}
     story = [event for event in story if event["actor"]["instance"] in runs]
     granted = [event["subject"]["id"] for event in story if event["type"] == "claim.granted"]
@@ -266,9 +265,9 @@ def merge(repository: Path) -> None:
 # --- the story, and whether it held -----------------------------------------------------------------------
 
 
-def shows(kind: str, agent: str, events: list[Json]) -> bool:
-    """Whether some event is of that type and about that agent."""
-    return any(event["type"] == kind and event["data"].get("agent") == agent for event in events)
+def shows(events: list[Json], agent: str, *kinds: str) -> bool:
+    """Whether some event is of such a type and about that agent."""
+    return any(event["type"] in kinds and event["data"].get("agent") == agent for event in events)
 
 
 def shown(claim: Json) -> str:

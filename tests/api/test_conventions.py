@@ -77,7 +77,22 @@ def test_lists_come_in_pages_each_item_once(alice, agent, path):
     assert seen == whole["items"]
 
 
-@pytest.mark.parametrize("query", ["limit=0", "limit=201", "limit=x", "limit=1&limit=2", "cursor=%00", "cursor=!", "cursor=nonsense", "unknown=1", "limit=", "limit=1.5", "%ff=1"])
+@pytest.mark.parametrize(
+    "query",
+    [
+        "limit=0",
+        "limit=201",
+        "limit=x",
+        "limit=1&limit=2",
+        "cursor=%00",
+        "cursor=!",
+        "cursor=nonsense",
+        "unknown=1",
+        "limit=",
+        "limit=1.5",
+        "%ff=1",
+    ],
+)
 def test_wrong_queries_are_refused(alice, query):
     assert alice.get(f"{alice.address('P/claims')}?{query}").status_code in (400, 422)
 
@@ -86,7 +101,9 @@ def test_wrong_methods_say_which_are_right(alice):
     wrong = alice.request("PUT", "P/claims")
     assert (wrong.status_code, wrong.headers["Allow"]) == (405, "GET, POST")
     for method in ("HEAD", "OPTIONS", "TRACE", "BREW"):
-        assert httpx.request(method, alice.url + alice.address("P/claims"), headers=alice.http.headers).status_code == 405
+        assert (
+            httpx.request(method, alice.url + alice.address("P/claims"), headers=alice.http.headers).status_code == 405
+        )
 
 
 def test_only_json_is_taken(alice):

@@ -96,7 +96,11 @@ def test_many_at_once_do_it_once(agent):
     with ThreadPoolExecutor(8) as threads:
         answers = list(threads.map(lambda _: send(Api_copy(agent), "once"), range(24)))
     assert {answer.status_code for answer in answers} <= {201, 409}
-    assert all(a.json()["code"] == "idempotency_in_flight" and a.headers["Retry-After"] for a in answers if a.status_code == 409)
+    assert all(
+        a.json()["code"] == "idempotency_in_flight" and a.headers["Retry-After"]
+        for a in answers
+        if a.status_code == 409
+    )
     assert len({answer.json()["id"] for answer in answers if answer.status_code == 201}) == 1
     assert len(agent.get("P/messages").json()["items"]) == 1
 
@@ -184,8 +188,17 @@ def test_fingerprints_differ_by_everything_that_matters(place):
     principal = place.agent("x")
     one = idempotency.fingerprint(principal, "op", "k")
     instance = ids.show("ins", ids.new_id())
-    assert len({one, idempotency.fingerprint(principal, "op2", "k"), idempotency.fingerprint(principal, "op", "k2"),
-                idempotency.fingerprint(principal.acting(instance=instance), "op", "k")}) == 4
+    assert (
+        len(
+            {
+                one,
+                idempotency.fingerprint(principal, "op2", "k"),
+                idempotency.fingerprint(principal, "op", "k2"),
+                idempotency.fingerprint(principal.acting(instance=instance), "op", "k"),
+            }
+        )
+        == 4
+    )
     assert idempotency.fingerprint(principal.acting(instance=instance + ".1"), "op", "k") == idempotency.fingerprint(
         principal.acting(instance=instance + ".2"), "op", "k"
     )

@@ -62,7 +62,14 @@ def test_request_and_trace_ids_are_taken_only_when_sane():
 
 def test_etags():
     assert etag.tag(3) == '"v3"'
-    for header, match in (('"v3"', True), ('W/"v3"', True), ('"v2", "v3"', True), ("*", True), ('"v2"', False), ("v3", False)):
+    for header, match in (
+        ('"v3"', True),
+        ('W/"v3"', True),
+        ('"v2", "v3"', True),
+        ("*", True),
+        ('"v2"', False),
+        ("v3", False),
+    ):
         assert etag.matches(header, '"v3"') is match
     now = lambda: 3  # noqa: E731
     assert etag.expected(None, now) is None and etag.expected("*", now) is None
@@ -136,7 +143,18 @@ def test_the_router_finds_every_route_and_literals_go_first():
 
 
 @pytest.mark.parametrize(
-    "path", ["", "/", "/me/", "//me", "/teams//projects", "/nothing", "/teams/t/projects/p/claims/x/y/z", "/me\0", "/" + "a" * 5000]
+    "path",
+    [
+        "",
+        "/",
+        "/me/",
+        "//me",
+        "/teams//projects",
+        "/nothing",
+        "/teams/t/projects/p/claims/x/y/z",
+        "/me\0",
+        "/" + "a" * 5000,
+    ],
 )
 def test_other_addresses_are_404(path):
     assert refused(Router(ROUTES).find, "GET", BASE + path).status == 404

@@ -42,9 +42,11 @@ def test_readiness_degrades_without_redis_and_fails_without_the_database():
 def test_a_role_that_owns_tables_is_refused():
     import os
 
-    with pytest.raises(RuntimeError, match="Interlock does not start.*owns tables"):
-        with running_web(DATABASE_URL=os.environ["MIGRATE_DATABASE_URL"]):
-            pass
+    with (
+        pytest.raises(RuntimeError, match=r"Interlock does not start.*owns tables"),
+        running_web(DATABASE_URL=os.environ["MIGRATE_DATABASE_URL"]),
+    ):
+        pass
 
 
 def test_metrics_have_bounded_labels(web, agent):
@@ -76,7 +78,10 @@ def test_every_problem_type_resolves(web):
     for code in Code:
         page = get(web, f"/problems/{code}", Accept="text/html")
         assert page.status_code == 200 and "<h1>" in page.text
-        assert get(web, f"/problems/{code}", Accept="application/json").json() == {"code": code, **CATALOGUE[code]._asdict()}
+        assert get(web, f"/problems/{code}", Accept="application/json").json() == {
+            "code": code,
+            **CATALOGUE[code]._asdict(),
+        }
     assert get(web, "/problems/").status_code == 200
     assert len(get(web, "/problems/", Accept="application/json").json()["items"]) == len(Code)
     assert get(web, "/problems/made-up").status_code == 404

@@ -40,7 +40,6 @@ def test_mistakes_get_the_same_answers_at_both_doors(web, place, alice):
         ("GET", "P/repositories/none", {}),
         ("PUT", "P/claims", {}),
     ):
-        path = alice.address(path.partition("?")[0]) + ("?" + path.partition("?")[2] if "?" in path else "")
         mine, theirs = olive.request(method, path, **more), alice.request(method, path, **more)
         assert (mine.status_code, mine.headers["Content-Type"]) == (theirs.status_code, theirs.headers["Content-Type"])
         assert mine.json() | {"request_id": ""} == theirs.json() | {"request_id": ""}
@@ -131,3 +130,17 @@ def test_a_bearer_token_goes_before_the_session(web, place, charlie):
         headers={"Authorization": charlie.http.headers["Authorization"]},
     )
     assert answer.status_code == 404
+
+
+def test_a_browser_can_open_the_event_stream(web, place, agent):
+    olive = owner(web, place)
+    with olive.http.stream("GET", olive.address("P/events/stream")) as response:
+        assert response.headers["Content-Type"].startswith("text/event-stream")
+        agent.claim("x.py")
+        lines = response.iter_lines()
+        assert next(line for line in lines if line.startswith("event: ")) == "event: claim.granted"
+    stranger = owner(web, make_place())
+    stranger.place = place
+    assert stranger.get("P/events/stream").status_code == 404
+    olive.http.cookies.set("sessionid", "made-up")
+    assert olive.get("P/events/stream").status_code == 401

@@ -133,9 +133,7 @@ def test_reading_events_waits_for_the_next_one(pair):
 class Feed:
     """An open event stream, read on a thread."""
 
-    def __init__(
-        self, api: Api, query: str = "", headers: dict[str, str] | None = None, patience: float = 0.5
-    ) -> None:
+    def __init__(self, api: Api, query: str = "", headers: dict[str, str] | None = None, patience: float = 0.5) -> None:
         self.ended = False  # by the server
         self.patience = patience
         self.events: list[dict] = []
@@ -150,22 +148,21 @@ class Feed:
 
     def _read(self) -> None:
         address = self._api.address("P/events/stream") + self._query
-        with httpx.Client(base_url=self._api.url, headers=self._api.http.headers, timeout=self.patience) as http:
-            with http.stream("GET", address, headers=self._headers) as response:
-                self.status = response.status_code
-                self._opened.set()
-                lines = response.iter_lines()
-                try:
-                    for line in lines:
-                        if line.startswith("id: "):
-                            self.ids.append(line[4:])
-                        if line.startswith("data: "):
-                            self.events.append(json.loads(line[6:]))
-                        if self.stop.is_set():
-                            return
-                    self.ended = True
-                except httpx.ReadTimeout:
-                    return
+        http = httpx.Client(base_url=self._api.url, headers=self._api.http.headers, timeout=self.patience)
+        with http, http.stream("GET", address, headers=self._headers) as response:
+            self.status = response.status_code
+            self._opened.set()
+            try:
+                for line in response.iter_lines():
+                    if line.startswith("id: "):
+                        self.ids.append(line[4:])
+                    if line.startswith("data: "):
+                        self.events.append(json.loads(line[6:]))
+                    if self.stop.is_set():
+                        return
+                self.ended = True
+            except httpx.ReadTimeout:
+                return
 
     def close(self) -> None:
         self.stop.set()

@@ -2,6 +2,7 @@
 
 import asyncio
 import threading
+import time
 from collections.abc import Callable
 
 import pytest
@@ -13,6 +14,15 @@ from coordination.services.results import Answer, Hold
 from tenants.db import busy
 
 WAITING = {"state": "waiting"}
+
+
+@pytest.fixture(autouse=True)
+def _listening():
+    """The listener wakes everybody once, when it has connected: that shall be over before a test counts looks."""
+    hub.subscribe((), lambda: None)
+    deadline = time.monotonic() + 10
+    while not hub.listening and time.monotonic() < deadline:
+        time.sleep(0.01)
 
 
 class Script:

@@ -31,7 +31,7 @@ class Cycle:
 
     def anew(self) -> list[list[Statement]]:
         """Both transactions, with every id that the recording made exchanged for a new one."""
-        from tenants import ids  # noqa: PLC0415 - needs Django
+        from tenants import ids
 
         change: dict[Any, Any] = {}
         for old in self._recorded:
@@ -57,8 +57,8 @@ def _changed(value: Any, change: dict[Any, Any], texts: Sequence[tuple[str, str]
 
 def record(place: Any, number: int) -> Cycle:
     """What one agent's claim and release of a file of its own send to the database."""
-    from coordination.services import leases  # noqa: PLC0415 - needs Django
-    from tests.making import claim  # noqa: PLC0415
+    from coordination.services import leases
+    from tests.making import claim
 
     agent = place.agent(f"bare-{number}")
     path = f"src/bare-{number}/module/file.py"
@@ -73,18 +73,18 @@ def record(place: Any, number: int) -> Cycle:
 
 @contextmanager
 def _recording() -> Iterator[tuple[list[Statement], list[UUID]]]:
-    from tenants import ids  # noqa: PLC0415 - needs Django
-    from tenants.db import Transaction  # noqa: PLC0415
+    from tenants import ids
+    from tenants.db import Transaction
 
     statements: list[Statement] = []
     fresh: list[UUID] = []
     run, new_id = Transaction.run, ids.new_id
     here = threading.get_ident()
 
-    def running(self: Transaction, statement: str, parameters: Any = None) -> Any:
+    def running(self: Transaction, statement: str, parameters: Any = None, **more: Any) -> Any:
         if threading.get_ident() == here:  # the publisher's thread is not part of the request
             statements.append((statement, parameters))
-        return run(self, statement, parameters)
+        return run(self, statement, parameters, **more)
 
     def making() -> UUID:
         fresh.append(new_id())

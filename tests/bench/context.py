@@ -32,6 +32,13 @@ class Bench:
         """How long one case is measured."""
         return 2.0 if self.quick else 8.0
 
+    def restart(self, **environment: str) -> None:
+        """Another start of the platform on the same data."""
+        from django.db import connection  # noqa: PLC0415 - needs Django
+
+        connection.close()  # it leads to the server that is about to stop
+        self.platform.restart(**environment)
+
     def team(self) -> Team:
         """A fresh team."""
         return Team(self.platform.address)
@@ -53,13 +60,32 @@ async def loop(agents: Sequence[Agent], step: Step, seconds: float) -> float:
     return time.perf_counter() - started
 
 
+async def paced(agents: Sequence[Agent], step: Step, seconds: float, every_s: float) -> None:
+    """Every agent does ``step`` once in ``every_s``, agents evenly spread over it; a late one skips what it missed."""
+    started = time.perf_counter()
+
+    async def work(number: int, agent: Agent) -> None:
+        due = started + every_s * number / len(agents)
+        while due < started + seconds:
+            await asyncio.sleep(max(0.0, due - time.perf_counter()))
+            await step(agent)
+            due = max(due + every_s, time.perf_counter() - every_s)
+
+    await asyncio.gather(*(work(number, agent) for number, agent in enumerate(agents)))
+
+
+def fresh(agents: Sequence[Agent]) -> None:
+    """Forget the times measured so far."""
+    for agent in agents:
+        agent.times.clear()
+
+
 async def pressed(
     agents: Sequence[Agent], step: Step, seconds: float, cpu: Cpu, *, warm: float = WARM_S
 ) -> dict[str, float]:
     """Figures of a closed loop: rate, times per request, and processor time per request."""
     await loop(agents, step, warm)
-    for agent in agents:
-        agent.times.clear()
+    fresh(agents)
     before = cpu.read()
     took = await loop(agents, step, seconds)
     after = cpu.read()

@@ -20,7 +20,7 @@ def set_up_django(environment: dict[str, str]) -> None:
     os.environ["DJANGO_SETTINGS_MODULE"] = "deploy.settings"
     os.environ["INTERLOCK_PROCESS"] = "interlock-bench"
     os.environ["DJANGO_ALLOW_ASYNC_UNSAFE"] = "1"  # teams are made between measurements, when the loop may stand still
-    import django  # noqa: PLC0415 - reads the environment
+    import django
 
     django.setup()
 
@@ -29,7 +29,7 @@ class Team:
     """A fresh team, its token, and where the web server is."""
 
     def __init__(self, address: tuple[str, int]) -> None:
-        from tests.making import make_place  # noqa: PLC0415 - needs Django
+        from tests.making import make_place
 
         self.address = address
         self.place: Place = make_place()
@@ -73,7 +73,7 @@ class Agent:
             raise RuntimeError(f"not registered: {answer.status} {answer.body[:500]!r}")
         found = answer.json()
         agent.instance = found["id"]
-        agent._headers += headers(interlock_instance=found["handle"])  # noqa: SLF001 - our own
+        agent._headers += headers(interlock_instance=found["handle"])
         agent.times.clear()
         return agent
 

@@ -16,8 +16,8 @@ from .strategies import brace_texts, examples, literal_paths, one, simple_texts
 
 PATHS = all_paths("abc", 2, 2) + all_paths("ab", 1, 4)
 
-# /work/shared/reference/coord.md, 1.5, column "should". Ours is anchored, so a name without a slash is one
-# path at the root (the row coord calls a product choice), and `*.py` does not reach into directories;
+# From the table of pattern pairs of a peer, coord 0.49, column "should". Ours is anchored, so a name without a slash
+# is one path at the root (the row coord calls a product choice), and `*.py` does not reach into directories;
 # `**/*.py` does.
 TABLE = [
     ("src/auth/**", "src/auth/login.ts", True),
