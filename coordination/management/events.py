@@ -104,7 +104,8 @@ _CLAIMS: Mapping[str, EventType] = {
     ),
     "queue.cancelled": EventType(
         "queue_entry",
-        "A waiting request was given up, by its owner or because nobody is left to hear the answer.",
+        "A waiting request was given up: by its owner, because nobody is left to hear the answer, or because it may "
+        "not be granted (its holder is at a limit).",
         ({"why": "the client went away"},),
     ),
     "queue.expired": EventType(

@@ -78,6 +78,7 @@ def test_a_body_that_is_no_object(agent, raw):
         ({"paths": ["a"] * 20_001}, "paths"),
     ],
 )
+@pytest.mark.invariant("INV-19")
 def test_wrong_claims_name_the_field(agent, body, field):
     refused = agent.post("P/claims", body)
     assert (refused.status_code, refused.json()["code"]) == (422, "invalid")
@@ -102,6 +103,7 @@ HOSTILE_PATHS = [
 
 
 @pytest.mark.parametrize("path", HOSTILE_PATHS)
+@pytest.mark.invariant("INV-19")
 def test_hostile_paths(agent, path):
     answers = [
         agent.claim(path),
@@ -147,6 +149,7 @@ def test_no_credential_is_401_for_reads_and_writes(nobody):
     assert nobody.get("/api/v1/nothing").status_code in (401, 404)
 
 
+@pytest.mark.invariant("INV-17")
 def test_expired_and_revoked_tokens_are_refused_at_once(alice, web, place):
     made = alice.post("T/tokens", {"name": "short", "preset": "agent", "expires_in_seconds": 1}).json()
     short = Api(web.url, place, token=made["secret"])
@@ -161,6 +164,7 @@ def test_expired_and_revoked_tokens_are_refused_at_once(alice, web, place):
     assert (refused.status_code, refused.json()["code"]) == (401, "token_expired")
 
 
+@pytest.mark.invariant("INV-16")
 def test_foreign_things_look_absent(agent, charlie, web):
     claim = agent.claim("mine.py").json()["id"]
     message = agent.post("P/messages", {"to": "all", "text": "hello"}).json()["id"]

@@ -117,6 +117,7 @@ def test_only_json_is_taken(alice):
     assert alice.request("POST", "P/claims/check", content=b"x", headers=packed).status_code == 415
 
 
+@pytest.mark.invariant("INV-19")
 def test_too_much_is_413_with_nothing_stored(agent):
     huge = b'{"to":"all","text":"' + b"x" * (2 * 1024 * 1024) + b'"}'
     headers = {"Content-Type": "application/json"}

@@ -21,6 +21,7 @@ def send(api: Api, text: str, *, keyed: str = "k", **more):
     return api.post("P/messages", {"to": "all", "text": text, **more}, headers=key(keyed))
 
 
+@pytest.mark.invariant("INV-18")
 def test_the_same_request_again_is_answered_from_memory(agent):
     first, second = send(agent, "once"), send(agent, "once")
     assert first.status_code == second.status_code == 201
@@ -92,6 +93,7 @@ def test_a_secret_is_shown_once_even_so(alice):
 
 
 @pytest.mark.race
+@pytest.mark.invariant("INV-18")
 def test_many_at_once_do_it_once(agent):
     with ThreadPoolExecutor(8) as threads:
         answers = list(threads.map(lambda _: send(Api_copy(agent), "once"), range(24)))
@@ -136,6 +138,7 @@ def test_a_key_that_is_taken_by_a_running_request_is_409(agent, place):
         holder.join()
 
 
+@pytest.mark.invariant("INV-18")
 def test_a_retry_of_a_wait_goes_on_with_the_same_entry(agent):
     other = agent.run("other")
     held = agent.claim("x.py").json()

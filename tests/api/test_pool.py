@@ -28,12 +28,15 @@ def test_results_and_exceptions_come_back_to_who_asked():
     _run(test)
 
 
+@pytest.mark.invariant("INV-24")
 def test_a_flooding_team_leaves_threads_and_turns_to_another():
     async def test():
         pool = await _pool(threads=3, per_team=2)
         gate = threading.Event()
         flood = [pool.run("loud", "x", gate.wait) for _ in range(50)]
         assert await pool.run("quiet", "y", lambda: "at once") == "at once"
+        while pool.running > 2:  # the quiet one's thread has answered and is on its way back
+            await asyncio.sleep(0.001)
         assert (pool.running, pool.queued) == (2, 48)
         gate.set()
         await asyncio.gather(*flood)
@@ -42,6 +45,7 @@ def test_a_flooding_team_leaves_threads_and_turns_to_another():
     _run(test)
 
 
+@pytest.mark.invariant("INV-24")
 def test_a_hot_project_leaves_its_team_a_thread():
     async def test():
         pool = await _pool(threads=3, per_team=3, per_project=2)

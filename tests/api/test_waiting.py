@@ -76,6 +76,7 @@ def _send_and_hang_up(api: Api, path: str, body: bytes, after: float) -> None:
         time.sleep(after)
 
 
+@pytest.mark.invariant("INV-11")
 def test_a_waiter_that_goes_away_is_cancelled_not_granted(pair):
     first, second = pair
     held = first.claim("x.py").json()
@@ -192,6 +193,7 @@ def test_a_stream_tells_what_happens_from_now_on_and_resumes(pair):
     assert _eventually(lambda: "interlock_open_streams 0.0" in httpx.get(f"{first.url}/metrics").text)
 
 
+@pytest.mark.invariant("INV-13")
 def test_a_stream_of_many_events_misses_none(pair):
     first, second = pair
     for n in range(60):

@@ -149,6 +149,7 @@ def test_a_client_that_goes_away_is_abandoned():
     _run(test)
 
 
+@pytest.mark.invariant("INV-11")
 def test_a_grant_in_flight_when_the_client_goes_away_is_given_back_after_it():
     async def test(pool):
         script, line = Script("k4"), Line()
