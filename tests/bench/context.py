@@ -34,7 +34,7 @@ class Bench:
 
     def restart(self, **environment: str) -> None:
         """Another start of the platform on the same data."""
-        from django.db import connection  # noqa: PLC0415 - needs Django
+        from django.db import connection  # needs Django
 
         connection.close()  # it leads to the server that is about to stop
         self.platform.restart(**environment)

@@ -26,7 +26,7 @@ class DidNotStart(RuntimeError):
 
 
 class Platform:
-    """The whole platform in processes of its own. A context; ``restart`` changes the web server and keeps the data."""
+    """The whole platform in processes of its own, as a context; ``restart`` keeps the data."""
 
     def __init__(self) -> None:
         self.data = Path(tempfile.mkdtemp(prefix="interlock-bench-"))
@@ -58,7 +58,7 @@ class Platform:
                 stdout=subprocess.PIPE,
                 stderr=log,
                 text=True,
-                preexec_fn=dies_with_parent(signal.SIGTERM),
+                preexec_fn=dies_with_parent(signal.SIGTERM),  # noqa: PLW1509 - no threads here yet
             )
         assert self._process.stdout is not None
         line = self._process.stdout.readline()
@@ -101,6 +101,14 @@ class Platform:
         with psycopg.connect(self.superuser_url, autocommit=True) as connection:
             connection.execute("VACUUM (ANALYZE)")
             connection.execute("CHECKPOINT")
+
+    def postgres_version(self) -> str:
+        """Of the server that is measured."""
+        import psycopg  # after the environment
+
+        with psycopg.connect(self.superuser_url) as connection:
+            version = connection.info.server_version
+        return f"{version // 10000}.{version % 10000}"
 
     @property
     def superuser_url(self) -> str:

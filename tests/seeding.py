@@ -1,0 +1,176 @@
+"""Many claims at once, by COPY: what tests of query plans and the benchmarks measure against."""
+
+from collections.abc import Iterable, Sequence
+from datetime import UTC, datetime, timedelta
+from typing import Any
+from uuid import UUID
+
+import orjson
+import psycopg
+from psycopg import sql
+
+from coordination.engine.locks import plan
+from tenants import ids
+from tenants.permissions import PRESETS
+from tenants.principal import Actor, Principal
+from tests.making import Place
+
+_HOURS = 4
+_INSTANCE = (
+    "id, team_id, project_id, agent_id, agent_name, root_id, credential, epoch, status, tool, model, host, worktree,"
+    " branch, capabilities, intent, lane, inbox_cursor, registered_at, last_seen"
+)
+_CLAIM = (
+    "id, team_id, project_id, holder_id, instance_id, state, mode, fence, scopes, reason, branch, task, narrowable,"
+    " ttl_s, created_at, expires_at, offered, ended_by, took_over, lock_keys, lock_exclusive"
+)
+_GROUND = (
+    "id, team_id, project_id, root, prefix, pattern, scope, alternative, fold, claim_id, holder_id, mode, active"
+)
+_EVENT = (
+    "team_id, project_id, seq, type, at, door, actor_kind, actor_id, actor_name, subject_kind, subject_id,"
+    " request_id, address, data"
+)
+
+
+def seeded_path(number: int, directories: int = 1000) -> str:
+    """The path that the claim of this number holds: files are dealt out to the directories in turn."""
+    return f"seeded/d{number % directories:05d}/f{number:07d}.py"
+
+
+def seed_agents(owner_dsn: str, place: Place, count: int, *, name: str = "seeded") -> list[Principal]:
+    """Registered runs, each of a credential of its own, as the principals that act for them."""
+    now = datetime.now(UTC)
+    agent_id = ids.new_id()
+    runs = [(ids.new_id(), ids.show("tok", ids.new_id())) for _ in range(count)]
+    rows = (
+        (run, place.team_id, place.project_id, agent_id, name, run, credential, 1, "active")
+        + ("",) * 5
+        + ([], "", "", 0, now, now)
+        for run, credential in runs
+    )
+    with psycopg.connect(owner_dsn) as connection:
+        connection.execute(
+            "INSERT INTO coordination_agent (id, team_id, project_id, name, created_at) VALUES (%s, %s, %s, %s, %s)",
+            [agent_id, place.team_id, place.project_id, f"{name}-{agent_id.hex[:12]}", now],
+        )
+        _copy(connection, "coordination_instance", _INSTANCE, rows)
+    return [
+        Principal(
+            place.team_id,
+            place.slug,
+            Actor("token", credential, f"{name}'s token"),
+            PRESETS["agent"],
+            instance=f"{ids.show('ins', run)}.1",
+        )
+        for run, credential in runs
+    ]
+
+
+def seed_claims(
+    owner_dsn: str,
+    place: Place,
+    count: int,
+    *,
+    directories: int = 1000,
+    holder: UUID | None = None,
+    holders: int = 100,
+) -> None:
+    """``count`` held claims, each on one file (``seeded_path``), of one holder or dealt out to many new ones.
+
+    Statistics are brought up to date. 100,000 take a few seconds.
+    """
+    if holder is None:
+        held_by = [_holder_id(one) for one in seed_agents(owner_dsn, place, holders)]
+    else:
+        held_by = [holder]
+    claims = [ids.new_id() for _ in range(count)]
+    with psycopg.connect(owner_dsn) as connection:
+        row = connection.execute(
+            "SELECT setval('coordination_fence', nextval('coordination_fence') + %s)", [count]
+        ).fetchone()
+        assert row is not None
+        first_fence = row[0] - count
+        _copy(
+            connection, "coordination_claim", _CLAIM, _claims(place, claims, held_by, directories, first_fence)
+        )
+        _copy(connection, "coordination_ground", _GROUND, _grounds(place, claims, held_by, directories))
+    analyze(owner_dsn)
+
+
+def seed_events(owner_dsn: str, place: Place, count: int) -> None:
+    """Published events, as many claims leave behind; statistics are brought up to date."""
+    now = datetime.now(UTC)
+    rows = (
+        (place.team_id, place.project_id, seq, "claim.granted", now, "rest", "token", "tok_seeded", "seeded")
+        + ("claim", f"clm_{seq}", "", "", "{}")
+        for seq in range(1, count + 1)
+    )
+    with psycopg.connect(owner_dsn) as connection:
+        _copy(connection, "tenants_event", _EVENT, rows)
+        connection.execute(
+            "INSERT INTO tenants_ledgerhead (id, team_id, project_id, last_seq, oldest_seq)"
+            " VALUES (%s, %s, %s, %s, 1)",
+            [ids.new_id(), place.team_id, place.project_id, count],
+        )
+    analyze(owner_dsn)
+
+
+def analyze(owner_dsn: str) -> None:
+    """Bring the planner's statistics up to date."""
+    with psycopg.connect(owner_dsn, autocommit=True) as connection:
+        connection.execute(
+            "VACUUM (ANALYZE) coordination_claim, coordination_ground, coordination_instance, tenants_event"
+        )
+
+
+def unseed(owner_dsn: str, place: Place) -> None:
+    """Remove a team's claims and events again, so that what runs after this does not work around them."""
+    with psycopg.connect(owner_dsn) as connection:
+        for table in ("coordination_ground", "coordination_claim", "tenants_event", "tenants_ledgerhead"):
+            statement = sql.SQL("DELETE FROM {} WHERE team_id = %s").format(sql.Identifier(table))
+            connection.execute(statement, [place.team_id])
+    analyze(owner_dsn)
+
+
+def _claims(
+    place: Place, claims: Sequence[UUID], held_by: Sequence[UUID], directories: int, first_fence: int
+) -> Iterable[tuple[Any, ...]]:
+    now = datetime.now(UTC)
+    ends = now + timedelta(hours=_HOURS)
+    for number, claim in enumerate(claims):
+        path = seeded_path(number, directories)
+        keys = plan([(str(place.repository_id), path)])
+        shown = orjson.dumps([{"n": 0, "repository": "main", "pattern": path, "kind": ""}]).decode()
+        holder = held_by[number % len(held_by)]
+        yield (claim, place.team_id, place.project_id, holder, holder, "held", "exclusive", first_fence + number) + (
+            (shown, "", "", "", True, _HOURS * 3600, now, ends, False, "", "[]")
+            + ([key.key for key in keys], [key.exclusive for key in keys])
+        )
+
+
+def _grounds(
+    place: Place, claims: Sequence[UUID], held_by: Sequence[UUID], directories: int
+) -> Iterable[tuple[Any, ...]]:
+    for number, claim in enumerate(claims):
+        path = seeded_path(number, directories)
+        holder = held_by[number % len(held_by)]
+        yield (ids.new_id(), place.team_id, place.project_id, place.repository_id, path, path, 0, 0, False) + (
+            (claim, holder, "exclusive", True)
+        )
+
+
+def _copy(
+    connection: "psycopg.Connection[Any]", table: str, columns: str, rows: Iterable[tuple[Any, ...]]
+) -> None:
+    names = sql.SQL(", ").join(sql.Identifier(name.strip()) for name in columns.split(","))
+    statement = sql.SQL("COPY {} ({}) FROM STDIN").format(sql.Identifier(table), names)
+    with connection.cursor() as cursor, cursor.copy(statement) as copy:
+        for row in rows:
+            copy.write_row(row)
+
+
+def _holder_id(principal: Principal) -> UUID:
+    found = ids.parse("ins", (principal.instance or "").partition(".")[0])
+    assert found is not None
+    return found
