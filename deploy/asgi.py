@@ -27,7 +27,6 @@ from coordination.api.hot import HotDoor, send_response  # noqa: E402
 from coordination.api.public import PublicDoor  # noqa: E402
 from coordination.api.routes import ROUTES  # noqa: E402
 from coordination.api.session import principal_of_cookie  # noqa: E402
-from deploy.settings import env_bool, env_int  # noqa: E402
 from mcp_gateway.asgi import application as mcp  # noqa: E402
 from tenants.checks import role_owns_nothing  # noqa: E402
 from tenants.problems import Code, Problem  # noqa: E402
@@ -40,9 +39,9 @@ Send = Callable[[dict[str, Any]], Awaitable[None]]
 
 hot = HotDoor(
     ROUTES,
-    failures_per_minute=env_int("AUTH_FAILURES_PER_MINUTE", 20),
-    streams_per_team=env_int("STREAMS_PER_TEAM", 2000),
-    trust_proxy=env_bool("TRUST_PROXY", default=False),
+    failures_per_minute=settings.AUTH_FAILURES_PER_MINUTE,
+    streams_per_team=settings.STREAMS_PER_TEAM,
+    trust_proxy=settings.TRUST_PROXY,
     session_principal=principal_of_cookie,
 )
 public = PublicDoor()

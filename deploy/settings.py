@@ -61,7 +61,7 @@ def database(url: str) -> dict[str, object]:
         "DISABLE_SERVER_SIDE_CURSORS": True,
         "OPTIONS": {
             # Threads of the hot doors keep their connection; Django's own requests borrow one (ADR 0004).
-            "pool": {"min_size": 0, "max_size": env_int("DATABASE_POOL", 40), "timeout": 10},
+            "pool": {"min_size": 0, "max_size": env_int("DATABASE_POOL", 40), "timeout": 3},
             "prepare_threshold": 3,
             "options": " ".join(f"-c {name}={value}" for name, value in SESSION.items()),
             "application_name": env("INTERLOCK_PROCESS", "interlock"),
@@ -94,7 +94,9 @@ SECURE_REFERRER_POLICY = "same-origin"
 SECURE_HSTS_SECONDS = 31536000 if HTTPS else 0
 SECURE_SSL_REDIRECT = False
 X_FRAME_OPTIONS = "DENY"
-if env_bool("TRUST_PROXY", default=False):
+# Behind a proxy of yours: believe its X-Forwarded-For and X-Forwarded-Proto.
+TRUST_PROXY = env_bool("TRUST_PROXY", default=False)
+if TRUST_PROXY:
     SECURE_PROXY_SSL_HEADER = ("HTTP_X_FORWARDED_PROTO", "https")
 
 INSTALLED_APPS = [
@@ -194,6 +196,9 @@ REST_FRAMEWORK = {
 HOT_THREADS = env_int("HOT_THREADS", 8)
 HOT_THREADS_PER_TEAM = env_int("HOT_THREADS_PER_TEAM", max(1, HOT_THREADS - 2))
 MAX_BODY_BYTES = env_int("MAX_BODY_BYTES", 2 * 1024 * 1024)
+# How often an address, or the beginning of a token, may fail to authenticate in a minute; open event streams of a team.
+AUTH_FAILURES_PER_MINUTE = env_int("AUTH_FAILURES_PER_MINUTE", 20)
+STREAMS_PER_TEAM = env_int("STREAMS_PER_TEAM", 2000)
 # Requests a second of one team and of one token, with ten seconds' worth of burst; 0 = no limit.
 RATE_LIMIT_TEAM = env_int("RATE_LIMIT_TEAM", 400)
 RATE_LIMIT_TOKEN = env_int("RATE_LIMIT_TOKEN", 200)

@@ -233,7 +233,7 @@ _add(
     f"GET {_P}/queue/{{id}}",
     claims.queue_get,
     _READ,
-    {200: ground.Waited, 202: ground.QueueEntry, 409: ground.ClaimRefused},
+    {200: ground.QueueEntry, 202: ground.QueueEntry, 409: ground.ClaimRefused},
     query=ground.QueueGet,
     waits=True,
     hot=True,

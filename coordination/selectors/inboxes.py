@@ -1,5 +1,6 @@
 """Messages and inboxes as they are shown."""
 
+from datetime import datetime
 from typing import Any
 from uuid import UUID
 
@@ -30,8 +31,13 @@ def message(row: Row) -> Shape:
             "instance": ids.show("ins", row["instance_id"]) if row["instance_id"] else None,
             "door": row["door"],
         },
-        "receipts": row["receipts"],
+        "receipts": [_receipt(receipt) for receipt in row["receipts"]],
     }
+
+
+def _receipt(stored: Shape) -> Shape:
+    instance = ids.show("ins", UUID(stored["instance"]))
+    return {"instance": instance, "agent": stored["agent"], "at": datetime.fromisoformat(stored["at"])}
 
 
 def inbox(tx: Transaction, project_id: UUID, rows: list[Row], start: int) -> Shape:

@@ -10,6 +10,7 @@ import threading
 import time
 from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
+from contextlib import suppress
 from uuid import UUID
 
 from coordination import notify
@@ -222,7 +223,8 @@ class _Soon:
             running = key in self._asked
             self._asked[key] = True
         if not running:
-            self._pool.submit(self._run, key)
+            with suppress(RuntimeError):  # this process is going down: another's sweep goes on
+                self._pool.submit(self._run, key)
 
     def _run(self, key: tuple[UUID, UUID]) -> None:
         while True:

@@ -159,12 +159,20 @@ def _write(
     grounds.insert_excepts(tx, claim=None, entry=entry_id, excepts=except_rows(placed.grounds))
 
 
-def hold(principal: Principal, ref: ProjectRef, entry_id: UUID, seconds: float, *, first_look: float) -> Hold:
+def hold(
+    principal: Principal,
+    ref: ProjectRef,
+    entry_id: UUID,
+    seconds: float,
+    *,
+    first_look: float,
+    as_claim: bool = True,
+) -> Hold:
     """How a door waits for this entry. The entry must be among this process's waiters."""
     state = {"look_at": time.monotonic() + first_look}
 
     def again() -> Answer:
-        answer = state_of(principal, ref, entry_id)
+        answer = state_of(principal, ref, entry_id, as_claim=as_claim)
         if answer.kind == "queued":
             # What was in its way when it came may have gone, and something shorter come: nobody tells it of that.
             now = time.monotonic()
@@ -173,7 +181,7 @@ def hold(principal: Principal, ref: ProjectRef, entry_id: UUID, seconds: float, 
             later = now + _LOOK_AGAIN_S if due else state["look_at"]
             state["look_at"] = min(later, moments.get(str(entry_id), later))
             if str(entry_id) not in moments:  # it has been granted, or came after that drain
-                answer = state_of(principal, ref, entry_id)
+                answer = state_of(principal, ref, entry_id, as_claim=as_claim)
         if answer.kind != "queued":
             drains.waiters.discard(principal.team_id, entry_id)
             return answer
@@ -182,7 +190,7 @@ def hold(principal: Principal, ref: ProjectRef, entry_id: UUID, seconds: float, 
 
     def give_up() -> Answer:
         drains.waiters.discard(principal.team_id, entry_id)
-        return state_of(principal, ref, entry_id, unheld=True)
+        return state_of(principal, ref, entry_id, unheld=True, as_claim=as_claim)
 
     def abandon() -> None:
         drains.waiters.discard(principal.team_id, entry_id)
@@ -196,11 +204,18 @@ def hold(principal: Principal, ref: ProjectRef, entry_id: UUID, seconds: float, 
 
 
 def state_of(
-    principal: Principal, ref: ProjectRef, entry_id: UUID, *, unheld: bool = False, taking: bool = True
+    principal: Principal,
+    ref: ProjectRef,
+    entry_id: UUID,
+    *,
+    unheld: bool = False,
+    taking: bool = True,
+    as_claim: bool = True,
 ) -> Answer:
-    """What has become of an entry: ``granted`` with its claim, ``queued``, or how it ended.
+    """What has become of an entry: ``queued``, ``granted``, or how it ended.
 
-    ``unheld`` says that nobody holds a connection for it from now on; ``taking`` takes up an offer.
+    ``unheld`` says that nobody holds a connection for it from now on; ``taking`` takes up an offer; ``as_claim`` has a
+    grant answered by its claim, as the request for it was, and not by the entry that holds it.
     """
     with transaction(principal.team_id) as tx:
         if unheld:
@@ -210,7 +225,7 @@ def state_of(
         if row is None:
             raise Problem(Code.NOT_FOUND, "There is no such queue entry here.")
         if row["state"] == "granted":
-            return _granted(tx, ref, row, taking=taking)
+            return _granted(tx, ref, row, taking=taking, as_claim=as_claim)
         if row["state"] == "deadlocked":
             problem = Problem(Code.DEADLOCK, row["ended_why"], cycle=[], give_up=ids.show("que", entry_id))
             return Answer("deadlock", problem.document())
@@ -218,14 +233,16 @@ def state_of(
         return Answer("queued" if body["state"] == "waiting" else "ok", body)
 
 
-def _granted(tx: Transaction, ref: ProjectRef, row: Row, *, taking: bool) -> Answer:
+def _granted(tx: Transaction, ref: ProjectRef, row: Row, *, taking: bool, as_claim: bool) -> Answer:
     claim_id: UUID = row["claim_id"]
     claim = claims.by_ids(tx, ref.id, [claim_id])[0]
     if taking and claim["offered"] and claim["live"]:
         claims.renew(tx, ref.id, [claim_id], holder_id=row["holder_id"], ttl_s=None)
         claim = claims.by_ids(tx, ref.id, [claim_id])[0]
-    body = shapes.entry(row, position=0, waiting_for=[], granted=shapes.claim(claim))
-    return Answer("granted", shapes.claim(claim)) if taking else Answer("ok", body)
+    shown = shapes.claim(claim)
+    if as_claim:
+        return Answer("granted", shown)
+    return Answer("ok", shapes.entry(row, position=0, waiting_for=[], granted=shown))
 
 
 def _abandon(principal: Principal, ref: ProjectRef, entry_id: UUID) -> None:

@@ -15,10 +15,18 @@ from tenants.problems import not_found
 from tenants.selectors.projects import ProjectRef, project_resolve
 
 
-def attach(principal: Principal, project: str, entry_id: str, wait_seconds: int | None = None) -> Answer:
-    """What has become of an entry; with ``wait_seconds`` the caller holds on to it again.
+def attach(
+    principal: Principal,
+    project: str,
+    entry_id: str,
+    wait_seconds: int | None = None,
+    *,
+    as_claim: bool = False,
+) -> Answer:
+    """What has become of an entry, with its claim once it is granted; ``wait_seconds`` holds on to it again.
 
-    ``granted`` answers the claim, and reading it takes up an offer, where the caller is its holder; others may look.
+    Reading a grant takes up an offer, where the caller is its holder; others may look. ``as_claim`` answers a grant as
+    the request for it would have been: by the claim.
     """
     principal.require(Permission.READ)
     ref = project_resolve(principal, project)
@@ -27,11 +35,11 @@ def attach(principal: Principal, project: str, entry_id: str, wait_seconds: int 
     if mine and wait_seconds:
         with transaction(principal.team_id) as tx:
             queue.set_waiter(tx, found, seconds=lining_up.WAITER_SECONDS)
-    answer = lining_up.state_of(principal, ref, found, taking=mine)
+    answer = lining_up.state_of(principal, ref, found, taking=mine, as_claim=as_claim)
     if not (mine and wait_seconds and answer.kind == "queued"):
         return answer
     drains.waiters.add(principal.team_id, found)
-    hold = lining_up.hold(principal, ref, found, wait_seconds, first_look=0.0)
+    hold = lining_up.hold(principal, ref, found, wait_seconds, first_look=0.0, as_claim=as_claim)
     return Answer("queued", answer.body, hold=hold)
 
 
@@ -49,7 +57,7 @@ def cancel(principal: Principal, project: str, entry_id: str) -> Answer:
             ledger.append(tx, principal, [fact], project_id=ref.id)
             tx.after_commit(lambda: notify.wake(f"que:{found}"))
             tx.after_commit(lambda: drains.drain_soon(principal.team_id, ref.id))
-    return lining_up.state_of(principal, ref, found, taking=False)
+    return lining_up.state_of(principal, ref, found, taking=False, as_claim=False)
 
 
 def _parse(entry_id: str) -> UUID:

@@ -7,7 +7,8 @@ from tenants.db import Row, Transaction
 
 _SHOWN = """m.id, m.sender_kind, m.sender_id, m.sender_name, m.instance_id, m.agent_name, m.door, m.to, m.kind, m.text,
        m.thread_id, m.reply_to, m.ack_required, m.importance, m.at,
-       ARRAY(SELECT jsonb_build_object('agent', r.agent_name, 'at', r.at) FROM coordination_receipt r
+       ARRAY(SELECT jsonb_build_object('instance', r.instance_id, 'agent', r.agent_name, 'at', r.at)
+             FROM coordination_receipt r
              WHERE r.team_id = m.team_id AND r.message_id = m.id ORDER BY r.at) AS receipts
 FROM coordination_message m"""
 

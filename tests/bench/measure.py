@@ -61,8 +61,9 @@ class Cpu:
 
     _KINDS = (("postgres", "postgres"), ("daphne", "web"), ("uvicorn", "web"), ("celery", "worker"))
 
-    def __init__(self, supervisor: int) -> None:
+    def __init__(self, supervisor: int, *, ours: bool = True) -> None:
         self._supervisor = supervisor
+        self._kinds = self._KINDS if ours else (("", "web"),)
 
     def read(self) -> dict[str, float]:
         """Seconds used so far."""
@@ -70,7 +71,7 @@ class Cpu:
         parents, spent = _processes()
         for pid, seconds in spent.items():
             if self._below(pid, parents):
-                used[_kind(pid, self._KINDS)] += seconds
+                used[_kind(pid, self._kinds)] += seconds
         times = os.times()
         used["own"] = times.user + times.system
         return used

@@ -1,6 +1,7 @@
 """Setting the stage, and judging what came of it: what is live in the database, in the engine's words."""
 
 import os
+from collections.abc import Iterable
 from dataclasses import dataclass
 from itertools import combinations
 from typing import Any
@@ -8,6 +9,7 @@ from uuid import UUID
 
 from coordination.engine.ground import Ground, ground_meets
 from coordination.engine.modes import Mode, compatible
+from coordination.engine.overlap import covers_path
 from coordination.store import grounds
 from coordination.store.scenes import ground_of
 from tenants import ids, ledger
@@ -170,3 +172,8 @@ def entry_claim(place: Place, entry_id: str) -> str:
 def holder(agent: Principal) -> UUID:
     """The instance that holds what an agent claims."""
     return uuid((agent.instance or "").partition(".")[0])
+
+
+def covered(ground: Ground, paths: Iterable[str]) -> list[str]:
+    """The paths that are in some ground."""
+    return [path for path in paths if covers_path(ground.pattern, ground.excepts, path)]

@@ -66,3 +66,18 @@ def test_check_and_queue_and_renew():
     assert queue.attach(b, "main", entry.body["id"]).kind == "queued"
     assert leases.renew(a, "main", held.body["id"], 3600).kind == "ok"
     assert queue.cancel(b, "main", entry.body["id"]).body["state"] == "cancelled"
+
+
+def test_coming_back_to_an_entry_finds_its_claim_and_takes_up_the_offer():
+    place = make_place()
+    a, b = place.agent("a"), place.agent("b")
+    held = claim(a, "x.py")
+    entry = claim(b, "x.py", wait_seconds=0)
+    leases.release(a, "main", held.body["id"])
+    drains.drain(place.team_id, place.project_id)
+    seen = queue.attach(a, "main", entry.body["id"])
+    assert seen.kind == "ok" and seen.body["claim"]["offered"] is True, "a look by another takes nothing up"
+    mine = queue.attach(b, "main", entry.body["id"])
+    assert mine.body["state"] == "granted" and mine.body["claim"]["offered"] is False
+    assert mine.body["claim"]["expires_at"] > seen.body["claim"]["expires_at"]
+    assert queue.attach(b, "main", entry.body["id"], as_claim=True).body["id"] == mine.body["claim"]["id"]

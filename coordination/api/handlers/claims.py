@@ -40,7 +40,7 @@ def claim_create(call: Call) -> Answer:
 
 def claim_resume(call: Call, stored: dict[str, Any]) -> Answer:
     """The same request once more after a 202: go on waiting behind nobody new."""
-    return queue.attach(call.principal, call.project, stored["id"], call.body.wait_seconds)
+    return queue.attach(call.principal, call.project, stored["id"], call.body.wait_seconds, as_claim=True)
 
 
 def claim_list(call: Call) -> Answer:

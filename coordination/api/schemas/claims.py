@@ -343,9 +343,3 @@ class ClaimLost(Reply):
     """Why not: the claim is over, or another conflict."""
 
     ANY_OF = (LostProblem, Problem)
-
-
-class Waited(Reply):
-    """The claim that the wait got, where the caller is its holder; else the entry."""
-
-    ANY_OF = (Claim, QueueEntry)
