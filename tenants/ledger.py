@@ -40,15 +40,23 @@ class Fact:
 
 
 # Also a part of bigger statements, so that a hot write costs one round trip; parameters come from ``prepare``.
-INSERT = """
+_INSERT = """
 INSERT INTO tenants_event (team_id, project_id, type, at, door, actor_kind, actor_id, actor_name, instance_id,
                            subject_kind, subject_id, recipient, request_id, address, data)
 SELECT %(team)s, %(led_project)s, f.type, clock_timestamp(), %(led_door)s, %(led_actor_kind)s, %(led_actor_id)s,
-       %(led_actor_name)s, %(led_instance)s, f.kind, f.subject, f.recipient, %(led_request)s, %(led_address)s, f.data
+       %(led_actor_name)s, %(led_instance)s, f.kind, f.subject, f.recipient, %(led_request)s, %(led_address)s, {data}
 FROM jsonb_to_recordset(%(led_facts)s::jsonb)
      AS f(n int, type text, kind text, subject text, recipient text, data jsonb)
 ORDER BY f.n
 """
+
+
+def insert_sql(data: str = "f.data") -> str:
+    """The statement, for use in a bigger one; ``data`` is the SQL of a fact's data, where that has more to add."""
+    return _INSERT.format(data=data)
+
+
+INSERT = insert_sql()
 
 
 def prepare(

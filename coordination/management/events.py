@@ -51,6 +51,7 @@ _CLAIMS: Mapping[str, EventType] = {
                 "scopes_total": 1,
                 "took_over": [],
                 "offered": False,
+                "fence": 7,
             },
         ),
     ),

@@ -36,7 +36,8 @@ from tenants.problems import Problem
 log = logging.getLogger(__name__)
 
 _RENEW_EVERY_S = 5.0
-_WAITER_SECONDS = 15
+# An entry counts while its waiter was renewed this recently; the process that holds it renews well within that.
+WAITER_SECONDS = 15
 _REMEMBERED = 10_000
 
 
@@ -274,7 +275,7 @@ class Waiters:
             for team_id, entries in held.items():
                 try:
                     with transaction(team_id) as tx:
-                        queue.renew_waiters(tx, entries, seconds=_WAITER_SECONDS)
+                        queue.renew_waiters(tx, entries, seconds=WAITER_SECONDS)
                 except Problem:
                     log.info("waiters not renewed: the database is away")
 

@@ -3,7 +3,7 @@
 from uuid import UUID
 
 from coordination import notify
-from coordination.services import acting, drains, lining_up
+from coordination.services import acting, drains, waiting
 from coordination.services.results import Answer
 from coordination.store import queue
 from tenants import ids, ledger
@@ -34,13 +34,13 @@ def attach(
     mine = _is_mine(principal, ref, found)
     if mine and wait_seconds:
         with transaction(principal.team_id) as tx:
-            queue.set_waiter(tx, found, seconds=lining_up.WAITER_SECONDS)
-    answer = lining_up.state_of(principal, ref, found, taking=mine, as_claim=as_claim)
+            queue.set_waiter(tx, found, seconds=drains.WAITER_SECONDS)
+    answer = waiting.state_of(principal, ref, found, taking=mine, as_claim=as_claim)
     if not (mine and wait_seconds and answer.kind == "queued"):
         return answer
     drains.waiters.add(principal.team_id, found)
-    hold = lining_up.hold(principal, ref, found, wait_seconds, first_look=0.0, as_claim=as_claim)
-    return Answer("queued", answer.body, hold=hold)
+    again = waiting.EntryWait(principal, ref, found, seconds=wait_seconds, first_look=0.0, as_claim=as_claim)
+    return Answer("queued", answer.body, hold=again.hold())
 
 
 def cancel(principal: Principal, project: str, entry_id: str) -> Answer:
@@ -57,7 +57,7 @@ def cancel(principal: Principal, project: str, entry_id: str) -> Answer:
             ledger.append(tx, principal, [fact], project_id=ref.id)
             tx.after_commit(lambda: notify.wake(f"que:{found}"))
             tx.after_commit(lambda: drains.drain_soon(principal.team_id, ref.id))
-    return lining_up.state_of(principal, ref, found, taking=False, as_claim=False)
+    return waiting.state_of(principal, ref, found, taking=False, as_claim=False)
 
 
 def _parse(entry_id: str) -> UUID:

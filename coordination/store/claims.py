@@ -12,6 +12,9 @@ LIVE = """(c.state = 'held' AND c.expires_at > clock_timestamp()
        AND (p.idle_limit_s = 0
             OR h.last_seen + make_interval(secs => p.idle_limit_s + p.grace_s) > clock_timestamp()))"""
 
+# What is said of a grant names its fence, which only this statement knows.
+_FENCED = """f.data || CASE WHEN f.type = 'claim.granted'
+                     THEN jsonb_build_object('fence', (SELECT fence FROM claim)) ELSE '{}' END"""
 # A grant in one statement: the claim, its ground, and what the ledger hears. The fence is read here, after the locks.
 # The holder's row is locked so that its end (store.instances) sees the claim, or the claim sees the end.
 _INSERT = f"""
@@ -26,7 +29,7 @@ WITH claim AS (
     FROM (SELECT id FROM coordination_instance
           WHERE team_id = %(team)s AND id = %(holder)s AND ended_at IS NULL FOR KEY SHARE) AS h
     RETURNING fence, created_at, expires_at
-), ground AS ({INSERT_FROM_JSON}), told AS ({ledger.INSERT})
+), ground AS ({INSERT_FROM_JSON}), told AS ({ledger.insert_sql(_FENCED)})
 SELECT fence, created_at, expires_at, (SELECT count(*) FROM ground) AS grounds FROM claim
 """
 

@@ -21,6 +21,7 @@ from coordination.services import (
     instances,
     leases,
     lining_up,
+    waiting,
     queue,
     sweeping,
 )
@@ -212,7 +213,7 @@ def release_when_looked(principal: Principal, claim_id: str, names: list[str]) -
 def give_up(principal: Principal, entry_id: str) -> Outcome:
     """What a door does when the time is over for which a request was to be held."""
     ref = project_resolve(principal, "main")
-    hold = lining_up.hold(principal, ref, stage.uuid(entry_id), 20, first_look=20)
+    hold = waiting.EntryWait(principal, ref, stage.uuid(entry_id), seconds=20, first_look=20).hold()
     return outcome(hold.give_up)
 
 
@@ -286,7 +287,10 @@ def publish_slowly(place: making.Place, turns: bool, events_there: int) -> int |
 
     unlocked = ledger._TAKE_TURN.replace("FOR NO KEY UPDATE SKIP LOCKED", "")
     assert unlocked != ledger._TAKE_TURN
-    with patch.object(ledger, "_stream", wait), patch.object(ledger, "_TAKE_TURN", ledger._TAKE_TURN if turns else unlocked):
+    with (
+        patch.object(ledger, "_stream", wait),
+        patch.object(ledger, "_TAKE_TURN", ledger._TAKE_TURN if turns else unlocked),
+    ):
         try:
             return publish(place)
         except psycopg.errors.UniqueViolation:

@@ -6,16 +6,22 @@ broken first) it only says what is possible.
 
 from collections.abc import Iterable
 from dataclasses import dataclass, field, replace
+from itertools import product
 
 from coordination.engine.modes import Mode, compatible
 from coordination.engine.patterns import Syntax, parse
 
-# Rich enough that two of the patterns, less any exceptions, overlap exactly where they share one of these paths.
-WORLD = ("x", "z", "a", "a/x", "a/y", "a/z", "a/b", "a/b/x", "a/b/z", "a/b/c/x", "a/b/c/z", "a/c/x", "a/c/z", "d/x", "d/z")
 PATTERNS = ("a/x", "a/y", "a/b", "a/*", "a/**", "**/x", "d/x", "**")
-COVERS = {
-    text: frozenset(path for path in WORLD if parse(text, syntax=Syntax.SCOPE)[0].matches(path)) for text in PATTERNS
-}
+
+
+def _world() -> dict[frozenset[str], str]:
+    """For each set of patterns that some path is in all of and in no other: such a path."""
+    parsed = {text: parse(text, syntax=Syntax.SCOPE)[0] for text in PATTERNS}
+    paths = ("/".join(names) for depth in (1, 2, 3) for names in product("abdxyz", repeat=depth))
+    return {frozenset(text for text, one in parsed.items() if one.matches(path)): path for path in paths}
+
+
+COVERS = {text: frozenset(path for within, path in _world().items() if text in within) for text in PATTERNS}
 
 
 @dataclass(frozen=True)
@@ -112,9 +118,7 @@ class Model:
             ahead = [
                 other
                 for other in granted + reserved
-                if other.holder != entry.holder
-                and not compatible(other.mode, entry.mode)
-                and other.cover & entry.cover
+                if other.holder != entry.holder and not compatible(other.mode, entry.mode) and other.cover & entry.cover
             ]
             if not ahead and not self.in_the_way(entry.holder, entry.mode, entry.cover):
                 granted.append(entry)

@@ -53,7 +53,11 @@ def live(place: Place) -> list[Held]:
             ground.setdefault(row["claim_id"], []).append(ground_of(row))
     return [
         Held(
-            ids.show("clm", row["id"]), row["holder_id"], Mode(row["mode"]), row["fence"], tuple(ground.get(row["id"], ()))
+            ids.show("clm", row["id"]),
+            row["holder_id"],
+            Mode(row["mode"]),
+            row["fence"],
+            tuple(ground.get(row["id"], ())),
         )
         for row in rows
     ]

@@ -31,6 +31,7 @@ def test_numbers_given_back_are_given_again_and_never_twice_at_a_time(crew: Crew
         assert last.get(number, 0) <= start, "a number was given to two at a time"
         last[number] = end
     assert stage.query(
-        place, "SELECT count(*) AS many FROM coordination_allocation WHERE released_at IS NULL AND team_id = %s",
+        place,
+        "SELECT count(*) AS many FROM coordination_allocation WHERE released_at IS NULL AND team_id = %s",
         place.team_id,
     ) == [{"many": 0}]

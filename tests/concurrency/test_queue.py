@@ -143,8 +143,9 @@ def test_a_drain_killed_between_two_grants_is_finished_by_another(crew: Crew) ->
     entries = [claim(one, f"{n}.py", wait_seconds=0).body for n, one in enumerate(waiting)]
     for one in held:
         stage.lapse(place, one["id"])
-    with crew.doomed() as worker, holding(
-        "SELECT 1 FROM coordination_queueentry WHERE id = %s FOR UPDATE", stage.uuid(entries[1]["id"])
+    with (
+        crew.doomed() as worker,
+        holding("SELECT 1 FROM coordination_queueentry WHERE id = %s FOR UPDATE", stage.uuid(entries[1]["id"])),
     ):
         worker.start(acts.drain, place)
         until(lambda: blocked([worker.name]), "the drain does not come to the second entry")

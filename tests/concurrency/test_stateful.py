@@ -5,7 +5,7 @@ from typing import Any
 from unittest.mock import patch
 
 import pytest
-from hypothesis import HealthCheck, settings
+from hypothesis import HealthCheck, Phase, settings
 from hypothesis import strategies as st
 from hypothesis.stateful import RuleBasedStateMachine, initialize, invariant, rule
 
@@ -237,6 +237,7 @@ class Services(RuleBasedStateMachine):
 
 Services.TestCase.settings = settings(
     max_examples=30,
+    phases=[Phase.generate],
     stateful_step_count=30,
     deadline=None,
     database=None,
@@ -260,7 +261,5 @@ def test_the_models_world_tells_patterns_apart_as_the_engine_does() -> None:
     ways: list[tuple[str, ...]] = [(), *((text,) for text in PATTERNS)]
     for (one, mine), (other, theirs) in product(product(PATTERNS, ways), repeat=2):
         cover = Part(one, mine).cover & Part(other, theirs).cover
-        exact = meets(
-            parsed[one], [parsed[text] for text in mine], parsed[other], [parsed[text] for text in theirs]
-        )
+        exact = meets(parsed[one], [parsed[text] for text in mine], parsed[other], [parsed[text] for text in theirs])
         assert bool(cover) is exact, (one, mine, other, theirs)

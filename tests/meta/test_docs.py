@@ -123,6 +123,8 @@ def test_commands_in_the_documents_exist() -> None:
 def test_files_named_in_the_documents_exist() -> None:
     rooted = re.compile(r"`((?:coordination|tenants|dashboard|mcp_gateway|deploy|tests|docs)/[\w./*-]+)`")
     for page in PAGES:
+        if page.parent.name == "design":
+            continue  # what is to be, not what is
         for name in rooted.findall(page.read_text()):
             assert list(ROOT.glob(name.rstrip("/"))), f"{page.name} names {name}"
 

@@ -106,6 +106,8 @@ def test_events_are_read_once_each_in_one_order_and_filtered():
     while page := events.read(a, "main", after=cursor, limit=2).body["items"]:
         seen += page
         cursor = int(page[-1]["cursor"])
+    fences = [event["data"]["fence"] for event in seen if event["type"] == "claim.granted"]
+    assert fences == sorted(set(fences)) and len(fences) == 5
     assert [int(event["cursor"]) for event in seen] == list(range(1, 8))
     assert [event["type"] for event in seen] == ["instance.registered"] + ["claim.granted"] * 5 + ["topic.build.done"]
     only = events.read(a, "main", after=0, types=("claim.*",)).body["items"]

@@ -101,6 +101,7 @@ def test_members_may_leave_but_not_remove_each_other():
     assert len(member_list(owner)["items"]) == 2
 
 
+@pytest.mark.invariant("INV-25")
 def test_the_last_owner_stays():
     place, owner = make_team()
     [member] = member_list(owner)["items"]
