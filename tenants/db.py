@@ -132,6 +132,8 @@ def _lean(raw: psycopg.Connection[Any], team_id: UUID) -> Iterator[None]:
 def _command(raw: psycopg.Connection[Any], command: bytes) -> None:
     result = raw.pgconn.exec_(command)
     if result.status != ExecStatus.COMMAND_OK:
+        if raw.broken:  # the result of a lost connection has no code of its own
+            raise psycopg.OperationalError("the connection is lost")
         raise psycopg.errors.error_from_result(result)
 
 

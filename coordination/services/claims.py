@@ -80,7 +80,7 @@ def _claim_once(principal: Principal, ref: ProjectRef, order: Order) -> Answer:
                 grounds.lock_wait_graph(tx, ref.id)
             shown = granting.grant(tx, principal, ref.id, me, order.placed, terms, scene, decision)
             if waited_for:
-                drains.break_circles(tx, ref.id, me)
+                drains.break_circles(tx, ref.id, me.holder_id)
             return Answer("granted", shown)
         if request.wait_seconds is not None:
             return lining_up.enqueue(

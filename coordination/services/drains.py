@@ -15,10 +15,10 @@ from uuid import UUID
 
 from coordination import notify
 from coordination.engine import queue as line
-from coordination.engine.decide import Wanted, decide
+from coordination.engine.decide import Decision, Wanted, decide
 from coordination.engine.modes import Mode, Urgency
 from coordination.engine.queue import Entry
-from coordination.engine.waits import victim
+from coordination.engine.waits import find_cycle, victim
 from coordination.services import deciding, granting
 from coordination.services.acting import Acting
 from coordination.services.deciding import WaitGraph
@@ -47,7 +47,8 @@ def system(team_id: UUID) -> Principal:
 
 
 def drain(team_id: UUID, project_id: UUID) -> dict[str, float]:
-    """Decide the waiting entries of a project again, in order, and grant what is free.
+    """Decide the waiting entries of a project again, in order, and grant what is free. Breaks circles of waits that
+    nobody's request closed, as when a claim that had lapsed is renewed.
 
     Answers, for each entry that still waits, in how many seconds what blocks it could lapse. Safe to run anywhere, any
     number of times, also at once.
@@ -63,10 +64,33 @@ def drain(team_id: UUID, project_id: UUID) -> dict[str, float]:
         ready = line.plan(entries, scene.live, overtakes=lambda holder, earlier: graph.reaches(earlier.holder, holder))
         lasting = {str(row["id"]): float(row["request"]["ttl_s"]) for row in rows}
         granted = {entry_id: lasting[entry_id] for entry_id in ready}
-        lapses = _lapses(entries, scene, policy["now"].timestamp(), granted)
+        waiting = [entry for entry in entries if entry.id not in granted]
+        decisions = {
+            e.id: decide(Wanted(e.holder, e.mode, e.grounds), scene.live, limit=deciding.ALL) for e in waiting
+        }
+        lapses = _lapses(waiting, decisions, scene, policy["now"].timestamp(), granted)
     for entry_id in ready:
         _grant_one(team_id, project_id, UUID(entry_id))
+    for holder in _on_circles(waiting, decisions):
+        _settle(team_id, project_id, UUID(holder))
     return lapses
+
+
+def _on_circles(waiting: list[Entry], decisions: dict[str, Decision]) -> list[str]:
+    edges: dict[str, set[str]] = {}
+    for entry in waiting:
+        blockers = {conflict.standing.holder for conflict in decisions[entry.id].conflicts}
+        edges.setdefault(entry.holder, set()).update(blockers)
+    return [holder for holder in edges if find_cycle(holder, edges)]
+
+
+def _settle(team_id: UUID, project_id: UUID, holder_id: UUID) -> None:
+    try:
+        with transaction(team_id) as tx:
+            grounds.lock_wait_graph(tx, project_id)
+            break_circles(tx, project_id, holder_id)
+    except Problem as problem:
+        log.info("circle through %s not broken now: %s", holder_id, problem.code)
 
 
 def _policy(tx: Transaction, project_id: UUID) -> Row | None:
@@ -74,18 +98,17 @@ def _policy(tx: Transaction, project_id: UUID) -> Row | None:
     return rows[0] if rows else None
 
 
-def _lapses(entries: list[Entry], scene: scenes.Scene, now: float, granted: dict[str, float]) -> dict[str, float]:
+def _lapses(
+    waiting: list[Entry], decisions: dict[str, Decision], scene: scenes.Scene, now: float, granted: dict[str, float]
+) -> dict[str, float]:
     """Seconds until the first claim in each entry's way could lapse, or until an age boost changes the order.
 
     ``granted`` are the entries that become claims now, with how long those last.
     """
     found = {}
     next_end = min(granted.values(), default=line.BOOST_SECONDS)
-    for entry in entries:
-        if entry.id in granted:
-            continue
-        decision = decide(Wanted(entry.holder, entry.mode, entry.grounds), scene.live)
-        ends = [scene.ends[c.standing.id] for c in decision.conflicts]
+    for entry in waiting:
+        ends = [scene.ends[c.standing.id] for c in decisions[entry.id].conflicts]
         boost = line.BOOST_SECONDS - entry.waited % line.BOOST_SECONDS
         soonest = min([end - now for end in ends] + [boost, next_end])
         found[entry.id] = max(0.02, soonest + 0.02)
@@ -173,7 +196,7 @@ def _grant_locked(tx: Transaction, project_id: UUID, entry_id: UUID) -> None:
     said = {"agent": me.agent, "claim": shown["id"], "waited_s": round(row["waited"], 3), "offered": offered}
     fact = Fact("queue.granted", "queue_entry", ids.show("que", entry_id), said, recipient=f"ins:{me.holder_id}")
     ledger.append(tx, system(tx.team_id), [fact], project_id=project_id, instance_id=me.instance_id)
-    break_circles(tx, project_id, me)
+    break_circles(tx, project_id, me.holder_id)
     tx.after_commit(lambda: notify.wake(f"que:{entry_id}"))
 
 
@@ -182,14 +205,14 @@ def _waiting_instance(tx: Transaction, project_id: UUID, row: Row) -> Acting:
     return Acting(row["instance_id"], row["holder_id"], header["agent_id"], header["agent_name"], header["now"], header)
 
 
-def break_circles(tx: Transaction, project_id: UUID, me: Acting) -> None:
+def break_circles(tx: Transaction, project_id: UUID, holder_id: UUID) -> None:
     """A grant adds edges (others now wait for its holder). Where that closes a circle the weakest wait is given up.
 
     Under the wait graph's lock, taken before the grant.
     """
     while True:
         graph = WaitGraph(tx, project_id)
-        circle = graph.circle(str(me.holder_id))
+        circle = graph.circle(str(holder_id))
         if circle is None:
             return
         _give_up(tx, project_id, graph, circle)

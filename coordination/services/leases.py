@@ -313,7 +313,7 @@ def _change_mode(
             ledger.append(tx, principal, facts, project_id=ref.id, instance_id=me.instance_id)
         claims.change(tx, row["id"], mode=mode.value, scopes=None)
         if waited_for:
-            drains.break_circles(tx, ref.id, me)
+            drains.break_circles(tx, ref.id, me.holder_id)
         return None
     shown = {scope["n"]: scope for scope in row["scopes"]}
     listed = [shown.get(n, {}) for n in range(max(shown) + 1)]

@@ -10,11 +10,13 @@ from uuid import UUID
 from coordination.engine.ground import Ground, ground_meets
 from coordination.engine.modes import Mode, compatible
 from coordination.engine.overlap import covers_path
+from coordination.services import presence
 from coordination.store import grounds
 from coordination.store.scenes import ground_of
 from tenants import ids, ledger
 from tenants.db import Row, transaction
 from tenants.principal import Principal
+from tests.concurrency.watching import until
 from tests.making import Place
 
 OWNER = os.environ["MIGRATE_DATABASE_URL"]
@@ -106,6 +108,19 @@ def lapse(place: Place, claim_id: str) -> None:
     )
 
 
+def fall_silent(place: Place, claim_id: str) -> None:
+    """Let the holder of a claim not have been heard of for a day."""
+    presence.flush()
+    query(
+        place,
+        "UPDATE coordination_instance SET last_seen = clock_timestamp() - interval '1 day'"
+        " WHERE team_id = %s AND id = (SELECT holder_id FROM coordination_claim WHERE team_id = %s AND id = %s)",
+        place.team_id,
+        place.team_id,
+        uuid(claim_id),
+    )
+
+
 def vanish(place: Place, claim_id: str) -> None:
     """Release a claim as a process does that dies right after its commit: whoever waits is not served by it."""
     query(
@@ -158,7 +173,7 @@ def claims_made(place: Place) -> int:
 
 def told(place: Place) -> list[Row]:
     """Every event of the project there is, published; in order."""
-    ledger.publish(place.team_id, place.project_id)
+    until(lambda: ledger.publish(place.team_id, place.project_id) is not None, "somebody keeps the publisher's turn")
     with transaction(place.team_id) as tx:
         return ledger.read(tx, place.project_id, after=0, limit=1_000_000)
 

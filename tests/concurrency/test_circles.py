@@ -98,6 +98,27 @@ def test_a_circle_that_a_stronger_mode_closes_is_broken_too() -> None:
     assert _states(place, both, mine) == ["waiting", "deadlocked"]
 
 
+@pytest.mark.parametrize("how", ["renewed", "heard of"])
+def test_a_circle_that_closes_when_a_lapsed_claim_comes_back_is_broken_by_the_next_drain(how: str) -> None:
+    """Nobody was granted anything then, and nobody asked to wait."""
+    place = make_place()
+    place.set_policy(idle_limit_s=600, grace_s=60)
+    a, b, d = (place.agent(name) for name in "abd")
+    lapsing = claim(a, "x.py").body
+    claim(b, "y.py")
+    claim(d, "w.py")
+    first = claim(a, "y.py", wait_seconds=0).body
+    stage.fall_silent(place, lapsing["id"])
+    second = claim(b, "x.py", "w.py", wait_seconds=0)
+    assert second.kind == "queued"  # what has lapsed is in nobody's way
+    if how == "renewed":
+        assert acts.renew(a, lapsing["id"])[0] == "ok"
+    else:
+        assert acts.heartbeat(a)[0] == "ok"
+    acts.drain(place)
+    assert _states(place, first, second.body) == ["waiting", "deadlocked"]
+
+
 def test_a_circle_is_found_however_much_stands_in_the_way() -> None:
     place = make_place()
     a, b, *many = (place.agent(f"a{n}") for n in range(60))

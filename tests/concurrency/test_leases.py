@@ -2,31 +2,17 @@
 
 import pytest
 
-from coordination.services import presence
 from coordination.services.requests import ScopeRequest
 from tests.concurrency import acts, stage
 from tests.concurrency.crew import Crew
 from tests.concurrency.watching import blocked, holding, until
-from tests.making import Place, claim, make_place
+from tests.making import claim, make_place
 
 pytestmark = [pytest.mark.race, pytest.mark.xdist_group("race")]
 
 # Keeps every transaction of a team that added a row from committing: foreign keys are checked then.
 NO_COMMITS = "SELECT 1 FROM tenants_team WHERE id = %s FOR UPDATE"
 IDLE = {"idle_limit_s": 600, "grace_s": 60}
-
-
-def _fall_silent(place: Place, claim_id: str) -> None:
-    """Let the holder of a claim not have been heard of for longer than the project allows."""
-    presence.flush()
-    stage.query(
-        place,
-        "UPDATE coordination_instance SET last_seen = clock_timestamp() - interval '1 day'"
-        " WHERE team_id = %s AND id = (SELECT holder_id FROM coordination_claim WHERE team_id = %s AND id = %s)",
-        place.team_id,
-        place.team_id,
-        stage.uuid(claim_id),
-    )
 
 
 @pytest.mark.invariant("INV-04")
@@ -36,7 +22,7 @@ def test_a_late_renewal_that_comes_first_keeps_the_ground(crew: Crew, why: str) 
     place.set_policy(**IDLE)
     a, b = place.agent("a"), place.agent("b")
     held = claim(a, "src/x.py").body
-    (stage.lapse if why == "its time was over" else _fall_silent)(place, held["id"])
+    (stage.lapse if why == "its time was over" else stage.fall_silent)(place, held["id"])
     renewer, taker = crew.workers(2)
     with holding(NO_COMMITS, place.team_id):
         renewer.start(acts.renew, a, held["id"])
@@ -57,7 +43,7 @@ def test_a_renewal_that_comes_after_the_take_over_is_lost(crew: Crew, why: str) 
     place.set_policy(**IDLE)
     a, b = place.agent("a"), place.agent("b")
     held = claim(a, "src/x.py").body
-    (stage.lapse if why == "its time was over" else _fall_silent)(place, held["id"])
+    (stage.lapse if why == "its time was over" else stage.fall_silent)(place, held["id"])
     renewer, taker = crew.workers(2)
     with holding(NO_COMMITS, place.team_id):
         taker.start(acts.claim, b, ("src/**",))
@@ -80,7 +66,7 @@ def test_a_heartbeat_that_promised_the_ground_is_not_overtaken(crew: Crew) -> No
     place.set_policy(**IDLE)
     a, b = place.agent("a"), place.agent("b")
     held = claim(a, "src/x.py").body
-    _fall_silent(place, held["id"])
+    stage.fall_silent(place, held["id"])
     taker, beater = crew.workers(2)
     with holding(NO_COMMITS, place.team_id):
         taker.start(acts.claim, b, ("src/x.py",))
@@ -114,7 +100,7 @@ def test_the_sweep_does_not_expire_what_a_silent_holder_is_just_renewing(crew: C
     place.set_policy(**IDLE)
     a = place.agent("a")
     held = claim(a, "src/x.py").body
-    _fall_silent(place, held["id"])
+    stage.fall_silent(place, held["id"])
     renewer, sweeper = crew.workers(2)
     with holding(NO_COMMITS, place.team_id):
         renewer.start(acts.renew, a, held["id"])
