@@ -115,9 +115,7 @@ def _usable() -> bool:
     if not VENV.exists() or UNFINISHED.exists():
         return False
     version = _version_inside()
-    if version != stamp().get("python", version) or tuple(
-        map(int, version.split(".") if version else [0])
-    ) < (3, 11):
+    if version != stamp().get("python", version) or tuple(map(int, version.split(".") if version else [0])) < (3, 11):
         return False
     asked = [str(PYTHON), "-I", "-c", "import pip"]
     return subprocess.run(asked, capture_output=True, check=False).returncode == 0
@@ -263,9 +261,7 @@ def _run(command: str, arguments: list[str]) -> int:
 
         return test_command.main(arguments[1:])
     if command == "bench":
-        return subprocess.run(
-            [sys.executable, "-m", "tests.bench", *arguments[1:]], cwd=ROOT, check=False
-        ).returncode
+        return subprocess.run([sys.executable, "-m", "tests.bench", *arguments[1:]], cwd=ROOT, check=False).returncode
     from deploy import running  # noqa: PLC0415 - after the environment
 
     running.lead_to_services(command)

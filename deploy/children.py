@@ -88,11 +88,7 @@ class Children:
 
 def child_environment(base: dict[str, str], own: dict[str, str]) -> dict[str, str]:
     """The environment of all children: the caller's, with ``own`` over it."""
-    return (
-        base
-        | {"DJANGO_SETTINGS_MODULE": "deploy.settings", "C_FORCE_ROOT": "1", "PYTHONUNBUFFERED": "1"}
-        | own
-    )
+    return base | {"DJANGO_SETTINGS_MODULE": "deploy.settings", "C_FORCE_ROOT": "1", "PYTHONUNBUFFERED": "1"} | own
 
 
 def _web_server(descriptor: int) -> list[str]:

@@ -54,8 +54,6 @@ def _who_listens(port: int) -> str:
     for folder in Path("/proc").glob("[0-9]*") if inodes else ():
         with contextlib.suppress(OSError):
             if any(os.readlink(link) in inodes for link in (folder / "fd").iterdir()):
-                command = (
-                    (folder / "cmdline").read_bytes().replace(b"\0", b" ").decode(errors="replace").strip()
-                )
+                command = (folder / "cmdline").read_bytes().replace(b"\0", b" ").decode(errors="replace").strip()
                 return f"process {folder.name} ({command[:80]})"
     return ""

@@ -62,9 +62,7 @@ class Stack:
             self._supervisor.watch()
         except ServiceError:
             if not self._embedded and "admin_password" in found:
-                self._say(
-                    f"the first team was created nevertheless, keep its credentials: {json.dumps(found)}"
-                )
+                self._say(f"the first team was created nevertheless, keep its credentials: {json.dumps(found)}")
             raise
         except Stopped:
             self._say("stopping")
@@ -93,9 +91,7 @@ class Stack:
             self._adopt(redis)
             own["REDIS_URL"] = redis.redis_url
             self._say(f"Redis is ready on 127.0.0.1:{redis.port}")
-        key = given("SECRET_KEY") or secret_file(
-            self._directory / "secret_key", lambda: secrets.token_urlsafe(50)
-        )
+        key = given("SECRET_KEY") or secret_file(self._directory / "secret_key", lambda: secrets.token_urlsafe(50))
         own["SECRET_KEY"] = key
         note_services(self._directory, own)
         return child_environment(dict(os.environ), own)

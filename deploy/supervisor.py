@@ -90,9 +90,7 @@ class Supervisor:
             for child in self._children:
                 self._look_after(child)
                 if most_deaths is not None and child.deaths >= most_deaths:
-                    raise ServiceError(
-                        f"{child.name} does not stay up; the end of its log:\n{child.explain()}"
-                    )
+                    raise ServiceError(f"{child.name} does not stay up; the end of its log:\n{child.explain()}")
             if done():
                 return
             now = time.monotonic()

@@ -54,9 +54,7 @@ def main(arguments: list[str]) -> int:
 
     Without arguments the static checks come first.
     """
-    failed = (
-        [] if arguments else [name for name, module, command in _CHECKS if not _passes(name, module, command)]
-    )
+    failed = [] if arguments else [name for name, module, command in _CHECKS if not _passes(name, module, command)]
     parallel = () if any(_chooses(argument) for argument in arguments) else _PARALLEL
     code = _run([sys.executable, "-m", "pytest", *parallel, *arguments])
     if failed:

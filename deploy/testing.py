@@ -40,9 +40,7 @@ class _Need:
 
 
 _NEEDS = {
-    "chromium": _Need(
-        ("chromium", "chromium-browser", "google-chrome"), install="install the package chromium"
-    ),
+    "chromium": _Need(("chromium", "chromium-browser", "google-chrome"), install="install the package chromium"),
     "node": _Need(("node",), install="install Node.js 20 or later"),
     "playwright": _Need(module="playwright", install="pip install playwright"),
     "setpriv": _Need(("setpriv",), install="install the package util-linux"),
@@ -88,9 +86,7 @@ class Services:
         if url := given.get("INTERLOCK_TEST_DATABASE_URL"):
             owner = given.get("INTERLOCK_TEST_MIGRATE_DATABASE_URL")
             if not owner:
-                raise ServiceError(
-                    "INTERLOCK_TEST_DATABASE_URL needs INTERLOCK_TEST_MIGRATE_DATABASE_URL beside it"
-                )
+                raise ServiceError("INTERLOCK_TEST_DATABASE_URL needs INTERLOCK_TEST_MIGRATE_DATABASE_URL beside it")
             found |= {"DATABASE_URL": url, "MIGRATE_DATABASE_URL": owner}
         else:
             postgres = Postgres(folder / "postgres", log=folder / "logs/postgres.log", profile="test")
@@ -169,8 +165,7 @@ def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
     wrong = [
         item.nodeid
         for item in items
-        if item.get_closest_marker("django_db")
-        or {"db", "transactional_db"} & set(getattr(item, "fixturenames", ()))
+        if item.get_closest_marker("django_db") or {"db", "transactional_db"} & set(getattr(item, "fixturenames", ()))
     ]
     if wrong:
         raise pytest.UsageError(

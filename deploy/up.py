@@ -33,12 +33,8 @@ def parse(arguments: list[str]) -> argparse.Namespace:
         epilog=_EPILOG,
         formatter_class=argparse.RawDescriptionHelpFormatter,
     )
-    parser.add_argument(
-        "--port", type=_port, default=DEFAULT_PORT, help="where to listen; 0 picks a free port (8000)"
-    )
-    parser.add_argument(
-        "--host", default="127.0.0.1", help="address to listen on (127.0.0.1: this machine only)"
-    )
+    parser.add_argument("--port", type=_port, default=DEFAULT_PORT, help="where to listen; 0 picks a free port (8000)")
+    parser.add_argument("--host", default="127.0.0.1", help="address to listen on (127.0.0.1: this machine only)")
     parser.add_argument(
         "--data",
         type=Path,

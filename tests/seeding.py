@@ -24,9 +24,7 @@ _CLAIM = (
     "id, team_id, project_id, holder_id, instance_id, state, mode, fence, scopes, reason, branch, task, narrowable,"
     " ttl_s, created_at, expires_at, offered, ended_by, took_over, lock_keys, lock_exclusive"
 )
-_GROUND = (
-    "id, team_id, project_id, root, prefix, pattern, scope, alternative, fold, claim_id, holder_id, mode, active"
-)
+_GROUND = "id, team_id, project_id, root, prefix, pattern, scope, alternative, fold, claim_id, holder_id, mode, active"
 _EVENT = (
     "team_id, project_id, seq, type, at, door, actor_kind, actor_id, actor_name, subject_kind, subject_id,"
     " request_id, address, data"
@@ -91,9 +89,7 @@ def seed_claims(
         ).fetchone()
         assert row is not None
         first_fence = row[0] - count
-        _copy(
-            connection, "coordination_claim", _CLAIM, _claims(place, claims, held_by, directories, first_fence)
-        )
+        _copy(connection, "coordination_claim", _CLAIM, _claims(place, claims, held_by, directories, first_fence))
         _copy(connection, "coordination_ground", _GROUND, _grounds(place, claims, held_by, directories))
     analyze(owner_dsn)
 
@@ -109,8 +105,7 @@ def seed_events(owner_dsn: str, place: Place, count: int) -> None:
     with psycopg.connect(owner_dsn) as connection:
         _copy(connection, "tenants_event", _EVENT, rows)
         connection.execute(
-            "INSERT INTO tenants_ledgerhead (id, team_id, project_id, last_seq, oldest_seq)"
-            " VALUES (%s, %s, %s, %s, 1)",
+            "INSERT INTO tenants_ledgerhead (id, team_id, project_id, last_seq, oldest_seq) VALUES (%s, %s, %s, %s, 1)",
             [ids.new_id(), place.team_id, place.project_id, count],
         )
     analyze(owner_dsn)
@@ -160,9 +155,7 @@ def _grounds(
         )
 
 
-def _copy(
-    connection: "psycopg.Connection[Any]", table: str, columns: str, rows: Iterable[tuple[Any, ...]]
-) -> None:
+def _copy(connection: "psycopg.Connection[Any]", table: str, columns: str, rows: Iterable[tuple[Any, ...]]) -> None:
     names = sql.SQL(", ").join(sql.Identifier(name.strip()) for name in columns.split(","))
     statement = sql.SQL("COPY {} ({}) FROM STDIN").format(sql.Identifier(table), names)
     with connection.cursor() as cursor, cursor.copy(statement) as copy:

@@ -65,9 +65,7 @@ def drain(team_id: UUID, project_id: UUID) -> dict[str, float]:
         lasting = {str(row["id"]): float(row["request"]["ttl_s"]) for row in rows}
         granted = {entry_id: lasting[entry_id] for entry_id in ready}
         waiting = [entry for entry in entries if entry.id not in granted]
-        decisions = {
-            e.id: decide(Wanted(e.holder, e.mode, e.grounds), scene.live, limit=deciding.ALL) for e in waiting
-        }
+        decisions = {e.id: decide(Wanted(e.holder, e.mode, e.grounds), scene.live, limit=deciding.ALL) for e in waiting}
         lapses = _lapses(waiting, decisions, scene, policy["now"].timestamp(), granted)
     for entry_id in ready:
         _grant_one(team_id, project_id, UUID(entry_id))

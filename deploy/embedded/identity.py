@@ -42,8 +42,7 @@ class Identity:
             return
         if os.geteuid() != 0 or owner not in (0, _nobody().pw_uid):
             raise ServiceError(
-                f"{path} belongs to user {_name(owner)}: start as that user, or choose another directory "
-                "with --data"
+                f"{path} belongs to user {_name(owner)}: start as that user, or choose another directory with --data"
             )
         os.chown(path, self.uid, self.gid)
         for folder, _, files in os.walk(path):

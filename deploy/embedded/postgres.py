@@ -203,9 +203,7 @@ class Postgres:
             pid_file.unlink()
             return
         self._say(f"stopping the PostgreSQL server left over from a run that was killed (process {pid})")
-        processes.stop_orphan(
-            pid, self._stop_signals(), lambda: processes.is_server(pid, "postgres", self.data)
-        )
+        processes.stop_orphan(pid, self._stop_signals(), lambda: processes.is_server(pid, "postgres", self.data))
 
     def _stop_signals(self) -> list[tuple[int, float]]:
         hard: list[tuple[int, float]] = [(signal.SIGQUIT, 5.0), (signal.SIGKILL, 5.0)]
@@ -227,9 +225,7 @@ class Postgres:
                 raise ServiceError(f"PostgreSQL does not answer; its last words:\n{processes.tail(self.log)}")
             if now - told > 5:
                 told = now
-                self._say(
-                    f"PostgreSQL is still starting ({now - started:.0f} s); after a crash it replays its log"
-                )
+                self._say(f"PostgreSQL is still starting ({now - started:.0f} s); after a crash it replays its log")
             time.sleep(0.02)
 
     def _explain_failure(self, server: "subprocess.Popen[bytes]", error: str) -> None:

@@ -50,9 +50,7 @@ def free_port(preferred: int | None = None) -> int:
             with contextlib.suppress(OSError):
                 probe.bind(("127.0.0.1", port))
                 return port
-    raise ServiceError(
-        "no free TCP port between 20000 and 32000 on 127.0.0.1: stop something that listens there"
-    )
+    raise ServiceError("no free TCP port between 20000 and 32000 on 127.0.0.1: stop something that listens there")
 
 
 def remembered_port(path: Path) -> int:
@@ -117,9 +115,7 @@ def command_line(pid: int) -> list[str]:
         except OSError:
             return []
         return [part.decode(errors="replace") for part in raw.split(b"\0") if part]
-    shown = subprocess.run(
-        ["ps", "-ww", "-o", "command=", "-p", str(pid)], capture_output=True, text=True, check=False
-    )
+    shown = subprocess.run(["ps", "-ww", "-o", "command=", "-p", str(pid)], capture_output=True, text=True, check=False)
     return [] if "<defunct>" in shown.stdout else shown.stdout.split()
 
 
@@ -171,14 +167,11 @@ def stop_orphan(pid: int, signals: Iterable[tuple[int, float]], still_there: Cal
             return
         except PermissionError:
             raise ServiceError(
-                f"process {pid} still uses the data and belongs to another user: stop it, or start as "
-                "that user"
+                f"process {pid} still uses the data and belongs to another user: stop it, or start as that user"
             ) from None
         if wait_until(lambda: not still_there(), seconds):
             return
-    raise ServiceError(
-        f"process {pid} still uses the data and does not stop: end it by hand, then start again"
-    )
+    raise ServiceError(f"process {pid} still uses the data and does not stop: end it by hand, then start again")
 
 
 def stop_child(process: "subprocess.Popen[bytes]", signals: Iterable[tuple[int, float]]) -> None:

@@ -108,9 +108,7 @@ class Redis:
         processes.stop_orphan(pid, _STOP_SIGNALS, lambda: self._is_ours(pid))
 
     def _is_ours(self, pid: int) -> bool:
-        return any(
-            processes.is_server(pid, program, self.directory) for program in ("valkey-server", "redis-server")
-        )
+        return any(processes.is_server(pid, program, self.directory) for program in ("valkey-server", "redis-server"))
 
     def _wait_ready(self, server: "subprocess.Popen[bytes]", check: Callable[[], None]) -> None:
         deadline = time.monotonic() + _READY_SECONDS

@@ -21,9 +21,9 @@ from coordination.services import (
     instances,
     leases,
     lining_up,
-    waiting,
     queue,
     sweeping,
+    waiting,
 )
 from coordination.services import freeze as freezing
 from coordination.services.requests import ScopeRequest

@@ -26,9 +26,7 @@ def expand(text: str) -> list[str]:
         return [text]
     start = text.rindex("{", 0, close)
     return [
-        done
-        for one in text[start + 1 : close].split(",")
-        for done in expand(text[:start] + one + text[close + 1 :])
+        done for one in text[start + 1 : close].split(",") for done in expand(text[:start] + one + text[close + 1 :])
     ]
 
 
@@ -98,14 +96,8 @@ def _names(row: Sequence[Token], name: str) -> bool:
 
 def all_paths(letters: str, longest_name: int, deepest: int) -> list[str]:
     """Every path over `letters` up to a name length and a depth."""
-    names = [
-        "".join(name)
-        for size in range(1, longest_name + 1)
-        for name in itertools.product(letters, repeat=size)
-    ]
-    return [
-        "/".join(path) for depth in range(1, deepest + 1) for path in itertools.product(names, repeat=depth)
-    ]
+    names = ["".join(name) for size in range(1, longest_name + 1) for name in itertools.product(letters, repeat=size)]
+    return ["/".join(path) for depth in range(1, deepest + 1) for path in itertools.product(names, repeat=depth)]
 
 
 class _Nfa:

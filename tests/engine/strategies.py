@@ -16,9 +16,7 @@ from coordination.engine.queue import Entry
 
 def examples(count: int) -> settings:
     """Reproducible and without clocks: neither deadlines nor the health check that times generation."""
-    return settings(
-        max_examples=count, deadline=None, derandomize=True, suppress_health_check=[HealthCheck.too_slow]
-    )
+    return settings(max_examples=count, deadline=None, derandomize=True, suppress_health_check=[HealthCheck.too_slow])
 
 
 def one(text: str, *, syntax: Syntax = Syntax.SCOPE, fold: bool = False) -> Pattern:
@@ -48,9 +46,7 @@ simple_texts = st.one_of(literal_paths, literal_paths.map(lambda path: path + "/
 brace_texts = st.builds(
     lambda before, choices, after: before + "{" + ",".join(choices) + "}" + after,
     st.sampled_from(["", "a", "a/", "*/", "**/", "{a,b}/"]),
-    st.lists(
-        st.sampled_from(["a", "b", "ab", "*", "?", "a/b", "[!a]", "{a,b}", "**"]), min_size=1, max_size=3
-    ),
+    st.lists(st.sampled_from(["a", "b", "ab", "*", "?", "a/b", "[!a]", "{a,b}", "**"]), min_size=1, max_size=3),
     st.sampled_from(["", "b", "/b", "/", "/**", "*"]),
 )
 

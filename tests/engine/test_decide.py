@@ -53,9 +53,7 @@ def test_a_decision_is_what_looking_at_every_pair_gives(wanted: Wanted, held: li
 
 @examples(100)
 @given(wanteds, standings(), st.randoms(use_true_random=False))
-def test_the_order_of_standings_does_not_matter(
-    wanted: Wanted, held: list[Standing], shuffled: random.Random
-) -> None:
+def test_the_order_of_standings_does_not_matter(wanted: Wanted, held: list[Standing], shuffled: random.Random) -> None:
     other = list(held)
     shuffled.shuffle(other)
     assert decide(wanted, held, limit=3) == decide(wanted, other, limit=3)
@@ -74,9 +72,7 @@ def test_what_is_offered_as_free_can_be_claimed(wanted: Wanted, held: list[Stand
 
 @examples(60)
 @given(wanteds, standings())
-def test_free_ground_is_what_was_wanted_outside_the_patterns_met(
-    wanted: Wanted, held: list[Standing]
-) -> None:
+def test_free_ground_is_what_was_wanted_outside_the_patterns_met(wanted: Wanted, held: list[Standing]) -> None:
     decision = decide(wanted, held, limit=10_000)
     free = {g.scope: g for g in decision.free}
     for asked in wanted.grounds:
@@ -110,9 +106,7 @@ def test_the_index_finds_exactly_the_grounds_that_meet(text: str, rows: list[tup
     for at, each in enumerate(held):
         index.add(each, at)
     asked = ground(text)
-    expected = [
-        at for at, h in enumerate(held) if h.root == "r" and meets(asked.pattern, (), h.pattern, h.excepts)
-    ]
+    expected = [at for at, h in enumerate(held) if h.root == "r" and meets(asked.pattern, (), h.pattern, h.excepts)]
     assert sorted(at for _, at in index.meeting(asked)) == expected
 
 
@@ -149,9 +143,7 @@ def test_ground_with_many_exceptions_meets_what_is_left_of_it() -> None:
     assert sorted(text for _, text in index.meeting(asked)) == sorted(expected)
 
 
-@pytest.mark.parametrize(
-    "text", ["**/*.py", "*/a?.py", "d1*/**", "**", "d1", "d1/a3.py", "d?/", "[d]1/a3.py"]
-)
+@pytest.mark.parametrize("text", ["**/*.py", "*/a?.py", "d1*/**", "**", "d1", "d1/a3.py", "d?/", "[d]1/a3.py"])
 def test_a_wide_claim_against_many_literals_meets_those_it_overlaps(text: str) -> None:
     held = [claim(f"{i:04}", "other", f"d{i % 20}/a{i}.py") for i in range(300)]
     asked = want(text)

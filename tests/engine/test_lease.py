@@ -42,9 +42,7 @@ def test_a_claim_is_live_before_it_lapses_and_not_at_that_instant(now: float, li
 
 @examples(80)
 @given(st.integers(-10, 200), st.integers(1, 100), st.integers(0, 200))
-def test_a_ttl_is_within_its_bounds_or_refused_with_the_figures(
-    requested: int, minimum: int, maximum: int
-) -> None:
+def test_a_ttl_is_within_its_bounds_or_refused_with_the_figures(requested: int, minimum: int, maximum: int) -> None:
     if requested >= minimum and (requested <= maximum or maximum == 0):
         assert check_ttl(requested, minimum, maximum) == clamp_ttl(requested, minimum, maximum) == requested
         return

@@ -47,9 +47,7 @@ def test_a_plan_shares_the_ancestors_and_takes_the_prefixes(grounds: list[tuple[
 
 @examples(120)
 @given(_GROUNDS, st.integers(2, 30))
-def test_a_plan_keeps_to_its_limit_and_only_coarsens_over_it(
-    grounds: list[tuple[str, str]], limit: int
-) -> None:
+def test_a_plan_keeps_to_its_limit_and_only_coarsens_over_it(grounds: list[tuple[str, str]], limit: int) -> None:
     full, coarse = plan(grounds), plan(grounds, limit=limit)
     assert len(coarse) <= limit
     if len(full) <= limit:

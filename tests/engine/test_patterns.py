@@ -284,9 +284,7 @@ _CASED_GLOB = st.lists(_CASED | st.sampled_from(["*", "?", "**", "[AB]", "*A", "
 
 @examples(150)
 @given(st.lists(_CASED, min_size=1, max_size=3), _CASED_GLOB)
-def test_a_literal_meets_a_glob_without_case_as_both_do_in_lower_case(
-    literal: list[str], glob: list[str]
-) -> None:
+def test_a_literal_meets_a_glob_without_case_as_both_do_in_lower_case(literal: list[str], glob: list[str]) -> None:
     a, b = "/".join(literal), "/".join(glob)
     assert overlaps(one(a, fold=True), one(b, fold=True)) is overlaps(one(a.lower()), one(b.lower()))
 

@@ -31,9 +31,7 @@ def test_the_engine_imports_only_the_pure_part_of_the_standard_library(path: Pat
     for name in _imports(ast.parse(path.read_text())):
         top = name.split(".")[0]
         assert not name.startswith("."), f"{path.name} reaches out of the engine"
-        assert top == "" or (top in sys.stdlib_module_names and top not in IMPURE), (
-            f"{path.name} imports {name}"
-        )
+        assert top == "" or (top in sys.stdlib_module_names and top not in IMPURE), f"{path.name} imports {name}"
 
 
 @pytest.mark.parametrize("path", FILES, ids=lambda path: path.name)

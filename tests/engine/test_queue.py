@@ -25,9 +25,7 @@ def entry(
     urgency: Urgency = Urgency.NORMAL,
     waited: float = 0,
 ) -> Entry:
-    return Entry(
-        name, holder or f"holder of {name}", mode, (Ground("r", one(text)),), urgency, arrival, waited
-    )
+    return Entry(name, holder or f"holder of {name}", mode, (Ground("r", one(text)),), urgency, arrival, waited)
 
 
 def as_claim(waiting: Entry) -> Standing:
@@ -92,9 +90,7 @@ def slow_plan(row: list[Entry], claims: list[Standing], overtaking: set[tuple[st
     return [e.id for e in granted]
 
 
-_overtaking = st.sets(
-    st.tuples(st.sampled_from(["h0", "h1", "h2"]), st.sampled_from(["e0", "e1", "e2"])), max_size=4
-)
+_overtaking = st.sets(st.tuples(st.sampled_from(["h0", "h1", "h2"]), st.sampled_from(["e0", "e1", "e2"])), max_size=4)
 
 
 @examples(150)
@@ -109,9 +105,7 @@ def test_a_plan_is_what_looking_at_every_pair_gives(
 
 @examples(60)
 @given(queues(), standings(most=4))
-def test_no_two_grants_of_a_plan_clash_and_each_is_grantable(
-    row: list[Entry], claims: list[Standing]
-) -> None:
+def test_no_two_grants_of_a_plan_clash_and_each_is_grantable(row: list[Entry], claims: list[Standing]) -> None:
     by_id = {e.id: e for e in row}
     standing = list(claims)
     for name in plan(row, claims):
@@ -161,9 +155,7 @@ def test_an_aged_entry_that_waits_for_me_does_not_hold_me_up() -> None:
     aged = entry("aged", "src", arrival=1, waited=90)
     mine = entry("mine", "src/b.py", arrival=2, holder="me")
     assert plan([aged, mine], claims) == []
-    assert plan([aged, mine], claims, overtakes=lambda holder, e: (holder, e.id) == ("me", "aged")) == [
-        "mine"
-    ]
+    assert plan([aged, mine], claims, overtakes=lambda holder, e: (holder, e.id) == ("me", "aged")) == ["mine"]
     wanted = Wanted("me", Mode.EXCLUSIVE, mine.grounds)
     assert [s.id for s in blocking_entries(wanted, (1, 2), [aged])] == ["aged"]
     assert blocking_entries(wanted, (1, 2), [aged], overtakes=lambda holder, e: True) == ()
@@ -173,9 +165,7 @@ def test_a_newcomer_does_not_barge_past_an_entry_that_is_ready() -> None:
     young = entry("young", "src", arrival=1, waited=5)
     newcomer = Wanted("new", Mode.EXCLUSIVE, (Ground("r", one("src/a.py")),))
     assert blocking_entries(newcomer, (1, 2), [young]) == ()
-    assert [s.id for s in blocking_entries(newcomer, (1, 2), [young], ready=frozenset({"young"}))] == [
-        "young"
-    ]
+    assert [s.id for s in blocking_entries(newcomer, (1, 2), [young], ready=frozenset({"young"}))] == ["young"]
     # A more urgent newcomer goes first.
     assert blocking_entries(newcomer, (2, 2), [young], ready=frozenset({"young"})) == ()
     reader = dataclasses.replace(newcomer, mode=Mode.ADVISORY)

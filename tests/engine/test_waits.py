@@ -19,9 +19,7 @@ _GRAPHS = st.dictionaries(st.sampled_from(_HOLDERS), st.sets(st.sampled_from(_HO
 def _all_cycles(start: str, edges: dict[str, set[str]]) -> list[list[str]]:
     others = [holder for holder in _HOLDERS if holder != start]
     rows = [[start, *row] for size in range(len(others) + 1) for row in itertools.permutations(others, size)]
-    return [
-        row for row in rows if all(to in edges.get(at, ()) for at, to in itertools.pairwise([*row, start]))
-    ]
+    return [row for row in rows if all(to in edges.get(at, ()) for at, to in itertools.pairwise([*row, start]))]
 
 
 @examples(150)

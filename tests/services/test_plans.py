@@ -1,63 +1,192 @@
-"""Deciding stays flat: with 100,000 held claims the hot statements still go by index, and are as few as ever."""
+"""Deciding stays flat: with 100,000 held claims the hot calls still go by index, and run as few statements as ever."""
 
 import os
 from collections.abc import Callable, Iterator
-from contextlib import contextmanager
 from typing import Any
-from unittest.mock import patch
 
 import pytest
-from psycopg import sql
-from psycopg.pq import Format
 
-from coordination.engine.modes import Mode
-from coordination.services import claims, instances, leases
-from coordination.services.requests import ScopeRequest
+from coordination.services import claims, drains, instances, leases, sync, verify
+from coordination.services.requests import Change, ScopeRequest
 from tenants import ledger
-from tenants.db import Transaction, transaction
 from tenants.principal import Principal
 from tests.making import Place, claim, make_place
+from tests.planning import plans, statements
 from tests.seeding import seed_agents, seed_claims, seed_events, seeded_path, unseed
 
 pytestmark = [pytest.mark.xdist_group("plans"), pytest.mark.invariant("INV-26")]
 
 CLAIMS = 100_000
-# A look at one of these that reads everything grows with what is held.
+# Tables that grow with what is held. A step that goes through more of their rows than this grows with them.
 GROWING = {"coordination_claim", "coordination_ground", "coordination_instance", "tenants_event"}
-Statement = tuple[str, Any]
+FEW = 500
+
+
+class Full:
+    """A team that holds very much, and two runs in it that hold nothing."""
+
+    def __init__(self) -> None:
+        self.owner = os.environ["MIGRATE_DATABASE_URL"]
+        self.place = make_place()
+        seed_claims(self.owner, self.place, CLAIMS, holders=2000)
+        seed_events(self.owner, self.place, CLAIMS)
+        self.one, self.other = seed_agents(self.owner, self.place, 2, name="late")
+        self._number = 0
+
+    def path(self) -> str:
+        """A path beside many that are held, and free."""
+        self._number += 1
+        return f"seeded/d00007/free{self._number}.py"
+
+    def held(self) -> str:
+        """A claim just made."""
+        answer = claim(self.one, self.path())
+        assert answer.kind == "granted"
+        return str(answer.body["id"])
 
 
 @pytest.fixture(scope="module")
-def full() -> Iterator[tuple[Place, Principal, Principal]]:
-    """A team that holds very much, and two runs in it."""
-    owner = os.environ["MIGRATE_DATABASE_URL"]
-    place = make_place()
-    seed_claims(owner, place, CLAIMS, holders=2000)
-    seed_events(owner, place, CLAIMS)
-    one, other = seed_agents(owner, place, 2, name="late")
-    yield place, one, other
-    unseed(owner, place)
+def full() -> Iterator[Full]:
+    """Made once: it takes some seconds."""
+    full = Full()
+    yield full
+    unseed(full.owner, full.place)
 
 
-@contextmanager
-def recorded() -> Iterator[list[Statement]]:
-    """The statements run meanwhile in transactions of services, BEGIN and COMMIT apart."""
-    run = Transaction.run
-    seen: list[Statement] = []
-
-    def note(tx: Transaction, statement: str, parameters: Any = None) -> Any:
-        if transactions_of_services(statement):
-            seen.append((statement, parameters))
-        return run(tx, statement, parameters)
-
-    with patch.object(Transaction, "run", note):
-        yield seen
+def _claim(full: Full) -> Any:
+    path = full.path()
+    return lambda: claim(full.one, path)
 
 
-def transactions_of_services(statement: str) -> bool:
-    """Whether a statement is asked for by a service; background threads of this process number and touch meanwhile."""
-    return not any(word in statement for word in ("tenants_ledgerhead", "SELECT set_config", "last_used_at"))
+def _claim_glob(full: Full) -> Any:
+    path = full.path()
+    return lambda: claim(full.one, f"{path}/**", f"{path}x/*.py", "branch:main")
 
 
-def test_nothing() -> None:
-    raise NotImplementedError
+def _refused(full: Full) -> Any:
+    return lambda: claim(full.one, seeded_path(7))
+
+
+def _check(full: Full) -> Any:
+    scopes = tuple(ScopeRequest(seeded_path(n), literal_syntax=True) for n in range(100))
+    return lambda: claims.check(full.one, "main", scopes=scopes)
+
+
+def _release(full: Full) -> Any:
+    held = full.held()
+    return lambda: leases.release(full.one, "main", held)
+
+
+def _release_near_a_waiter(full: Full) -> Any:
+    held = claim(full.one, path := full.path()).body
+    assert claim(full.other, path, wait_seconds=0).kind == "queued"
+    return lambda: leases.release(full.one, "main", held["id"])
+
+
+def _renew(full: Full) -> Any:
+    held = full.held()
+    return lambda: leases.renew(full.one, "main", held)
+
+
+def _narrow(full: Full) -> Any:
+    held = claim(full.one, f"{full.path()}/**").body
+    scopes = (ScopeRequest(f"{held['scopes'][0]['pattern'][:-3]}/a/**", field="scopes.0"),)
+    return lambda: leases.change(full.one, "main", held["id"], scopes=scopes)
+
+
+def _take_over(full: Full) -> Any:
+    held = claim(full.one, path := full.path(), ttl_seconds=1).body
+    from tests.concurrency.stage import lapse
+
+    lapse(full.place, held["id"])
+    return lambda: claim(full.other, path)
+
+
+def _enqueue(full: Full) -> Any:
+    claim(full.one, path := full.path())
+    return lambda: claim(full.other, path, wait_seconds=0)
+
+
+def _drain(full: Full) -> Any:
+    held = claim(full.one, path := full.path()).body
+    claim(full.other, path, wait_seconds=0)
+    from tests.concurrency.stage import vanish
+
+    vanish(full.place, held["id"])
+    return lambda: drains.drain(full.place.team_id, full.place.project_id)
+
+
+def _heartbeat(full: Full) -> Any:
+    full.held()
+    return lambda: instances.heartbeat(full.one, "main", full.one.instance or "")
+
+
+def _sync(full: Full) -> Any:
+    full.held()
+    return lambda: sync.sync(full.one, "main")
+
+
+def _verify(full: Full) -> Any:
+    changes = tuple(Change(seeded_path(n)) for n in range(100))
+    return lambda: verify.verify(full.one, "main", repository=None, changes=changes)
+
+
+def _publish(full: Full) -> Any:
+    full.held()
+    return lambda: ledger.publish(full.place.team_id, full.place.project_id)
+
+
+CALLS: list[Callable[[Full], Callable[[], Any]]] = [
+    _claim,
+    _claim_glob,
+    _refused,
+    _check,
+    _release,
+    _release_near_a_waiter,
+    _renew,
+    _narrow,
+    _take_over,
+    _enqueue,
+    _drain,
+    _heartbeat,
+    _sync,
+    _verify,
+    _publish,
+]
+
+
+@pytest.mark.parametrize("make", CALLS, ids=lambda make: make.__name__.strip("_"))
+def test_a_hot_call_goes_by_index_however_much_is_held(full: Full, make: Callable[[Full], Callable[[], Any]]) -> None:
+    act = make(full)
+    with plans() as steps:
+        act()
+    assert steps
+    wide = [step for step in steps if step.table in GROWING and (step.node == "Seq Scan" or step.rows > FEW)]
+    assert not wide, "\n".join(map(str, wide))
+
+
+@pytest.mark.parametrize(
+    ("make", "many"), [(_claim, 3), (_release, 2), (_check, 1), (_renew, 5), (_refused, 4)], ids=lambda x: str(x)
+)
+def test_a_hot_call_runs_as_few_statements_as_it_needs(
+    full: Full, make: Callable[[Full], Callable[[], Any]], many: int
+) -> None:
+    """Locks, look and write for a claim; BEGIN and COMMIT are not counted."""
+    act = make(full)
+    act()  # what is remembered is remembered now
+    act = make(full)
+    with statements() as seen:
+        act()
+    assert len(seen) == many, seen
+
+
+def test_a_plan_that_reads_everything_is_seen(full: Full) -> None:
+    """What the tests above look for is there to be found."""
+    from tenants.db import transaction
+
+    with plans() as steps, transaction(full.place.team_id) as tx:
+        tx.run("SELECT count(*) FROM coordination_claim WHERE reason = %s", ["nothing"])
+    assert {(step.generic, step.node, step.table) for step in steps} >= {
+        (False, "Seq Scan", "coordination_claim"),
+        (True, "Seq Scan", "coordination_claim"),
+    }

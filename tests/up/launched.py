@@ -43,9 +43,7 @@ def manage(*arguments: str, **more: str) -> "subprocess.CompletedProcess[str]":
 class Up:
     """One `up --json` on a data directory; ``told`` is its first line."""
 
-    def __init__(
-        self, data: Path, *, prefix: list[str] | None = None, arguments: tuple[str, ...] = (), **more: str
-    ):
+    def __init__(self, data: Path, *, prefix: list[str] | None = None, arguments: tuple[str, ...] = (), **more: str):
         self.data = data
         self._errors = data.with_name(f"{data.name}.{uuid.uuid4().hex[:6]}.err")
         command = [*(prefix or []), sys.executable, str(ROOT / "manage.py"), "up", "--json", "--port", "0"]
@@ -111,9 +109,7 @@ def left_of(data: Path) -> list[str]:
             surroundings = (folder / "environ").read_bytes().decode(errors="replace")
         except OSError:
             surroundings = ""
-        if words and (
-            any(str(data) in word for word in words) or f"INTERLOCK_DATA_DIR={data}\0" in surroundings
-        ):
+        if words and (any(str(data) in word for word in words) or f"INTERLOCK_DATA_DIR={data}\0" in surroundings):
             found.append(" ".join(words))
     return found
 

@@ -78,8 +78,7 @@ class TestRoles:
     def test_the_serving_role_owns_nothing_and_cannot_bypass_row_security(self, postgres: Postgres) -> None:
         with psycopg.connect(postgres.database_url) as connection:
             rights = connection.execute(
-                "SELECT rolsuper, rolbypassrls, rolcreaterole, rolcreatedb FROM pg_roles WHERE rolname = "
-                "current_user"
+                "SELECT rolsuper, rolbypassrls, rolcreaterole, rolcreatedb FROM pg_roles WHERE rolname = current_user"
             ).fetchone()
             owned = connection.execute(
                 "SELECT count(*) FROM pg_class WHERE relowner = current_user::regrole"
@@ -121,9 +120,7 @@ class TestRoles:
         pid = process.read_pid(postgres.data / "postmaster.pid")
         assert pid is not None
         told = " ".join(process.command_line(pid)) + postgres.log.read_text()
-        assert not [
-            p for p in json.loads((postgres.directory / "passwords.json").read_text()).values() if p in told
-        ]
+        assert not [p for p in json.loads((postgres.directory / "passwords.json").read_text()).values() if p in told]
 
 
 def test_postgres_keeps_data_and_port_over_a_stop_and_a_kill(tmp_path: Path, running: Servers) -> None:
@@ -245,9 +242,7 @@ def test_a_stop_request_ends_the_start(tmp_path: Path) -> None:
     assert not (postgres.data / "postmaster.pid").exists()
 
 
-def test_redis_keeps_data_and_port_over_a_kill_and_wants_its_password(
-    tmp_path: Path, running: Servers
-) -> None:
+def test_redis_keeps_data_and_port_over_a_kill_and_wants_its_password(tmp_path: Path, running: Servers) -> None:
     redis = _redis(tmp_path)
     server = _start(redis, running)
     with redis_client.Redis.from_url(redis.redis_url) as client:
@@ -311,9 +306,7 @@ class TestIdentities:
         with pytest.raises(ServiceError, match=r"belongs to user 12345.*--data"):
             _postgres(tmp_path).start()
 
-    def test_an_ordinary_user_needs_nothing_of_this(
-        self, tmp_path: Path, as_ordinary_user: list[str]
-    ) -> None:
+    def test_an_ordinary_user_needs_nothing_of_this(self, tmp_path: Path, as_ordinary_user: list[str]) -> None:
         program = f"""
             import os
             from pathlib import Path

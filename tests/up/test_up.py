@@ -19,9 +19,7 @@ from tests.up.launched import Up, all_gone, left_of, manage
 pytestmark = [
     pytest.mark.fault,
     pytest.mark.xdist_group("up"),
-    pytest.mark.skipif(
-        sys.platform != "linux", reason="needs Linux: the tests look at processes through /proc"
-    ),
+    pytest.mark.skipif(sys.platform != "linux", reason="needs Linux: the tests look at processes through /proc"),
 ]
 _SECRETS = {"admin_password", "agent_token"}
 _HEAL_SECONDS = 60
@@ -148,9 +146,7 @@ def test_services_of_your_own_are_used_and_nothing_is_embedded(up: Up, tmp_path:
     assert own.told["mcp_url"].startswith("http://interlock.example/mcp/")
     assert set(own.children()) == {"web", "worker", "beat"}
     assert own.stop() == 0
-    assert not {"postgres", "redis", "credentials.json", "secret_key"} & {
-        path.name for path in tmp_path.iterdir()
-    }
+    assert not {"postgres", "redis", "credentials.json", "secret_key"} & {path.name for path in tmp_path.iterdir()}
 
 
 @pytest.mark.parametrize(
