@@ -92,15 +92,17 @@ def child_environment(base: dict[str, str], own: dict[str, str]) -> dict[str, st
 
 
 def _web_server(descriptor: int) -> list[str]:
-    if os.environ.get("INTERLOCK_WEB_SERVER", "daphne") == "uvicorn":
-        options = [
-            "--no-access-log",
-            "--timeout-graceful-shutdown",
-            "3",
-            "--lifespan",
-            "off",
-            "--log-level",
-            "warning",
-        ]
-        return ["-m", "uvicorn", "deploy.asgi:application", "--fd", str(descriptor), *options]
-    return ["-m", "daphne", "--fd", str(descriptor), "-v", "0", "deploy.asgi:application"]
+    """Its command line; why uvicorn is the default: docs/adr/0014."""
+    if os.environ.get("INTERLOCK_WEB_SERVER", "uvicorn") == "daphne":
+        return ["-m", "daphne", "--fd", str(descriptor), "-v", "0", "deploy.asgi:application"]
+    options = {
+        "--fd": str(descriptor),
+        "--log-level": "warning",
+        "--lifespan": "off",
+        # Streams and waits never end by themselves: they get this long, then they are cancelled.
+        "--timeout-graceful-shutdown": "3",
+        # Agents think between calls; a new connection for each would cost both sides.
+        "--timeout-keep-alive": "75",
+    }
+    flags = [word for option in options.items() for word in option]
+    return ["-m", "uvicorn", "deploy.asgi:application", "--no-access-log", "--no-server-header", *flags]

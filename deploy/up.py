@@ -18,7 +18,7 @@ environment:
   DATABASE_URL, MIGRATE_DATABASE_URL   your own PostgreSQL 15+: the serving role's URL and the owner's
   REDIS_URL                            your own Redis or Valkey
   SECRET_KEY, BASE_URL                 kept in the data directory, and made from host and port, when unset
-  INTERLOCK_WEB_SERVER                 daphne (default) or uvicorn
+  INTERLOCK_WEB_SERVER                 uvicorn (default) or daphne
   INTERLOCK_WEB_PROCESSES              how many web processes share the port (default 1)
 
 exit codes: 0 stopped cleanly, 1 failed, 2 wrong use, 3 already running on the same data
@@ -49,8 +49,8 @@ def parse(arguments: list[str]) -> argparse.Namespace:
     count = os.environ.get("INTERLOCK_WEB_PROCESSES", "1")
     if not count.isdecimal() or not 1 <= int(count) <= 64:
         parser.error(f"INTERLOCK_WEB_PROCESSES must be a number from 1 to 64, not {count!r}")
-    if (server := os.environ.get("INTERLOCK_WEB_SERVER", "daphne")) not in ("daphne", "uvicorn"):
-        parser.error(f"INTERLOCK_WEB_SERVER must be daphne or uvicorn, not {server!r}")
+    if (server := os.environ.get("INTERLOCK_WEB_SERVER", "uvicorn")) not in ("uvicorn", "daphne"):
+        parser.error(f"INTERLOCK_WEB_SERVER must be uvicorn or daphne, not {server!r}")
     if given("DATABASE_URL") and not given("MIGRATE_DATABASE_URL"):
         parser.error(
             "DATABASE_URL is set without MIGRATE_DATABASE_URL: set that, too, to the URL of the role "

@@ -52,6 +52,7 @@ def apply(cursor: CursorWrapper, models: list[type[Model]]) -> None:
     for model in models:
         _secure(cursor, model._meta.db_table)
         _unique_key(cursor, model._meta.db_table)
+        _expect_large_teams(cursor, model)
     for model in models:
         for field in model._meta.local_fields:
             if isinstance(field, TenantForeignKey):
@@ -85,6 +86,19 @@ def _constraint(cursor: CursorWrapper, table: str, name: str, definition: str, *
 
 def _unique_key(cursor: CursorWrapper, table: str) -> None:
     _constraint(cursor, table, f"{table[:45]}_team_id_key", "UNIQUE (team_id, id)")
+
+
+def _expect_large_teams(cursor: CursorWrapper, model: type[Model]) -> None:
+    """Have prepared statements planned for a team and a project that own a good part of a table.
+
+    Their plans are made for the average team. Among thousands of small ones that is a handful of rows, so a plan that
+    reads the whole team and filters looks as cheap as one by id; for the one large team it is thousands of times
+    slower (tests/services/test_plans.py).
+    """
+    for column in ("team_id", "project_id"):
+        if any(field.column == column for field in model._meta.local_fields):
+            names = {"table": sql.Identifier(model._meta.db_table), "column": sql.Identifier(column)}
+            _run(cursor, "ALTER TABLE {table} ALTER COLUMN {column} SET (n_distinct = 10)", **names)
 
 
 def _reference(cursor: CursorWrapper, table: str, field: TenantForeignKey) -> None:

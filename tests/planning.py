@@ -15,7 +15,7 @@ from psycopg import sql
 from tenants.db import Rows, Transaction
 
 _NAMED = re.compile(r"%\((\w+)\)s|%s|%%")
-_TYPES = {bool: "bool", int: "bigint", float: "float8", UUID: "uuid", datetime: "timestamptz"}
+_TYPES = {bool: "bool", float: "float8", UUID: "uuid", datetime: "timestamptz"}
 
 
 @dataclass(frozen=True)
@@ -109,8 +109,11 @@ def _numbered(statement: str, parameters: Any) -> tuple[str, list[Any]]:
 
 
 def _type(value: Any) -> str:
+    """As the driver says it; ``unknown`` lets Postgres find out."""
     if isinstance(value, list):
-        return f"{_TYPES.get(type(value[0]), 'text') if value else 'text'}[]"
+        return f"{_type(value[0]).replace('unknown', 'text')}[]" if value else "unknown"
+    if type(value) is int:
+        return "int" if abs(value) < 1 << 31 else "bigint"
     return _TYPES.get(type(value), "unknown")
 
 

@@ -18,7 +18,7 @@ from tests.making import Place
 _HOURS = 4
 _INSTANCE = (
     "id, team_id, project_id, agent_id, agent_name, root_id, credential, epoch, status, tool, model, host, worktree,"
-    " branch, capabilities, intent, lane, inbox_cursor, registered_at, last_seen"
+    " branch, capabilities, intent, lane, inbox_cursor, registered_at, last_seen, ended_at"
 )
 _CLAIM = (
     "id, team_id, project_id, holder_id, instance_id, state, mode, fence, scopes, reason, branch, task, narrowable,"
@@ -36,15 +36,17 @@ def seeded_path(number: int, directories: int = 1000) -> str:
     return f"seeded/d{number % directories:05d}/f{number:07d}.py"
 
 
-def seed_agents(owner_dsn: str, place: Place, count: int, *, name: str = "seeded") -> list[Principal]:
+def seed_agents(
+    owner_dsn: str, place: Place, count: int, *, name: str = "seeded", ended: bool = False
+) -> list[Principal]:
     """Registered runs, each of a credential of its own, as the principals that act for them."""
     now = datetime.now(UTC)
     agent_id = ids.new_id()
     runs = [(ids.new_id(), ids.show("tok", ids.new_id())) for _ in range(count)]
     rows = (
-        (run, place.team_id, place.project_id, agent_id, name, run, credential, 1, "active")
+        (run, place.team_id, place.project_id, agent_id, name, run, credential, 1, "ended" if ended else "active")
         + ("",) * 5
-        + ([], "", "", 0, now, now)
+        + ([], "", "", 0, now, now, now if ended else None)
         for run, credential in runs
     )
     with psycopg.connect(owner_dsn) as connection:
@@ -111,6 +113,56 @@ def seed_events(owner_dsn: str, place: Place, count: int) -> None:
     analyze(owner_dsn)
 
 
+def seed_small_teams(owner_dsn: str, count: int) -> list[Place]:
+    """Teams with one run and one claim each: what makes an average team look small to the planner."""
+    now = datetime.now(UTC)
+    teams = [Place(ids.new_id(), f"small-{ids.new_id().hex}", ids.new_id(), ids.new_id()) for _ in range(count)]
+    runs = [ids.new_id() for _ in teams]
+    claims = [ids.new_id() for _ in teams]
+    pairs = list(zip(teams, runs, strict=True))
+    with psycopg.connect(owner_dsn) as connection:
+        _copy(
+            connection, "tenants_team", "id, slug, name, created_at", ((t.team_id, t.slug, t.slug, now) for t in teams)
+        )
+        _copy(
+            connection,
+            "tenants_project",
+            "id, team_id, slug, name, idle_limit_s, grace_s, max_ttl_s, max_claims_per_agent, max_queued_per_agent,"
+            " takeover_needs_reason, frozen_by, frozen_reason, version, created_at",
+            (
+                (t.project_id, t.team_id, "main", "Main", 1800, 300, 259_200, 0, 0, False, "", "", 1, now)
+                for t in teams
+            ),
+        )
+        agents = [ids.new_id() for _ in teams]
+        _copy(
+            connection,
+            "coordination_agent",
+            "id, team_id, project_id, name, created_at",
+            ((agent, t.team_id, t.project_id, "a", now) for agent, t in zip(agents, teams, strict=True)),
+        )
+        _copy(
+            connection,
+            "coordination_instance",
+            _INSTANCE,
+            (
+                (run, t.team_id, t.project_id, agent, "a", run, f"tok_{run.hex}", 1, "active")
+                + ("",) * 5
+                + ([], "", "", 0, now, now, None)
+                for agent, (t, run) in zip(agents, pairs, strict=True)
+            ),
+        )
+        rows = (
+            (row, ground)
+            for (t, run), claim in zip(pairs, claims, strict=True)
+            for row, ground in zip(_claims(t, [claim], [run], 1, 0), _grounds(t, [claim], [run], 1), strict=True)
+        )
+        both = list(rows)
+        _copy(connection, "coordination_claim", _CLAIM, (row for row, _ in both))
+        _copy(connection, "coordination_ground", _GROUND, (ground for _, ground in both))
+    return teams
+
+
 def analyze(owner_dsn: str) -> None:
     """Bring the planner's statistics up to date."""
     with psycopg.connect(owner_dsn, autocommit=True) as connection:
@@ -119,12 +171,13 @@ def analyze(owner_dsn: str) -> None:
         )
 
 
-def unseed(owner_dsn: str, place: Place) -> None:
-    """Remove a team's claims and events again, so that what runs after this does not work around them."""
+def unseed(owner_dsn: str, *places: Place) -> None:
+    """Remove teams' claims and events again, so that what runs after this does not work around them."""
+    teams = [place.team_id for place in places]
     with psycopg.connect(owner_dsn) as connection:
         for table in ("coordination_ground", "coordination_claim", "tenants_event", "tenants_ledgerhead"):
-            statement = sql.SQL("DELETE FROM {} WHERE team_id = %s").format(sql.Identifier(table))
-            connection.execute(statement, [place.team_id])
+            statement = sql.SQL("DELETE FROM {} WHERE team_id = ANY(%s)").format(sql.Identifier(table))
+            connection.execute(statement, [teams])
     analyze(owner_dsn)
 
 

@@ -52,7 +52,7 @@ class Web:
 
 
 @contextmanager
-def running_web(server: str = "daphne", **environment: str) -> Iterator[Web]:
+def running_web(server: str = "uvicorn", **environment: str) -> Iterator[Web]:
     """Start a web process of our application on a free port; stop it at the end."""
     port = free_port()
     url = f"http://127.0.0.1:{port}"

@@ -21,18 +21,7 @@ STATES = ("held", "lapsed", "released", "expired", "revoked", "transferred")
 
 def held_by(tx: Transaction, project_id: UUID, holder_id: UUID, limit: int = 200) -> list[Row]:
     """The live claims of a holder, newest first."""
-    return claims.listed(
-        tx,
-        project_id,
-        state="held",
-        agent=None,
-        instance_id=holder_id,
-        task=None,
-        repository=None,
-        ids=None,
-        before=None,
-        limit=limit,
-    )
+    return claims.held_by(tx, project_id, holder_id, limit)
 
 
 def claim_get(principal: Principal, project: str, claim_id: str) -> dict[str, Any]:

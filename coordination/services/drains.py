@@ -39,6 +39,7 @@ _RENEW_EVERY_S = 5.0
 # An entry counts while its waiter was renewed this recently; the process that holds it renews well within that.
 WAITER_SECONDS = 15
 _REMEMBERED = 10_000
+_NOBODY = UUID(int=0)
 
 
 def system(team_id: UUID) -> Principal:
@@ -92,7 +93,7 @@ def _settle(team_id: UUID, project_id: UUID, holder_id: UUID) -> None:
 
 
 def _policy(tx: Transaction, project_id: UUID) -> Row | None:
-    rows = instances.header(tx, project_id, None, "").fetchall()
+    rows = instances.header(tx, project_id, _NOBODY, "").fetchall()
     return rows[0] if rows else None
 
 

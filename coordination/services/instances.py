@@ -199,18 +199,7 @@ def heartbeat(principal: Principal, project: str, instance_id: str) -> Answer:
         me = acting.acting_in(tx, asking, ref)
         instances.touch(tx, [me.instance_id, me.holder_id])
         claims.renew_due(tx, ref.id, me.holder_id)
-        held = claims.listed(
-            tx,
-            ref.id,
-            state="held",
-            agent=None,
-            instance_id=me.holder_id,
-            task=None,
-            repository=None,
-            ids=None,
-            before=None,
-            limit=200,
-        )
+        held = claims.held_by(tx, ref.id, me.holder_id, 200)
         unread = ledger.read(
             tx, ref.id, after=me.policy["inbox_cursor"], limit=50, recipients=inbox_of(me.instance_id, me)
         )

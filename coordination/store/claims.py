@@ -308,6 +308,16 @@ def listed(
     ).fetchall()
 
 
+def held_by(tx: Transaction, project_id: UUID, holder_id: UUID, limit: int) -> list[Row]:
+    """The live claims of a holder as they are shown, newest first."""
+    return tx.run(
+        f"""SELECT {_SHOWN}
+        WHERE c.team_id = %s AND c.project_id = %s AND c.holder_id = %s AND c.state = 'held' AND {LIVE}
+        ORDER BY c.id DESC LIMIT %s""",
+        [tx.team_id, project_id, holder_id, limit],
+    ).fetchall()
+
+
 def of_holders(tx: Transaction, project_id: UUID, holders: Sequence[UUID]) -> list[Row]:
     """The live claims of some holders, for the roster: newest first, at most 20 each."""
     return tx.run(

@@ -60,10 +60,12 @@ def listed(
     limit: int,
 ) -> list[Row]:
     """Instances of a project, newest first; filters apply before the limit."""
+    # Those that have ended are many, and outside the index of those that have not.
+    running = "" if not statuses or "ended" in statuses else "AND i.ended_at IS NULL"
     return tx.run(
         f"""
         SELECT {_COLUMNS} {_FROM}
-        WHERE i.team_id = %(team)s AND i.project_id = %(project)s
+        WHERE i.team_id = %(team)s AND i.project_id = %(project)s {running}
           AND (%(statuses)s::text[] = '{{}}' OR i.status = ANY(%(statuses)s))
           AND (%(agent)s::text IS NULL OR i.agent_name = %(agent)s)
           AND (%(capability)s::text IS NULL OR %(capability)s = ANY(i.capabilities))

@@ -18,10 +18,10 @@ from tests.web import Web, running_web
 @pytest.fixture(scope="module", params=["daphne", "uvicorn"])
 def server(request, web) -> Iterator[Web]:
     """Each web server in turn."""
-    if request.param == "daphne":
+    if request.param == "uvicorn":
         yield web
         return
-    with running_web("uvicorn") as process:
+    with running_web("daphne") as process:
         yield process
         assert "Traceback" not in process.said(), process.said()[-3000:]
 

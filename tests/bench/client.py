@@ -49,6 +49,11 @@ class Connection(asyncio.Protocol):
         assert isinstance(transport, asyncio.Transport)
         self._transport = transport
 
+    @property
+    def closed(self) -> bool:
+        """Whether either side has hung up."""
+        return self._transport is None or self._transport.is_closing()
+
     def ask(self, request: bytes) -> "asyncio.Future[Answer]":
         """The answer to one request."""
         if self._transport is None or self._transport.is_closing():

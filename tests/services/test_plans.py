@@ -9,10 +9,9 @@ import pytest
 from coordination.services import claims, drains, instances, leases, sync, verify
 from coordination.services.requests import Change, ScopeRequest
 from tenants import ledger
-from tenants.principal import Principal
-from tests.making import Place, claim, make_place
+from tests.making import claim, make_place
 from tests.planning import plans, statements
-from tests.seeding import seed_agents, seed_claims, seed_events, seeded_path, unseed
+from tests.seeding import seed_agents, seed_claims, seed_events, seed_small_teams, seeded_path, unseed
 
 pytestmark = [pytest.mark.xdist_group("plans"), pytest.mark.invariant("INV-26")]
 
@@ -28,7 +27,10 @@ class Full:
     def __init__(self) -> None:
         self.owner = os.environ["MIGRATE_DATABASE_URL"]
         self.place = make_place()
-        seed_claims(self.owner, self.place, CLAIMS, holders=2000)
+        # Prepared statements are planned for the average team, so there are many small ones beside it.
+        self.others = seed_small_teams(self.owner, 2000)
+        seed_agents(self.owner, self.place, 20_000, name="past", ended=True)
+        seed_claims(self.owner, self.place, CLAIMS, holders=300)
         seed_events(self.owner, self.place, CLAIMS)
         self.one, self.other = seed_agents(self.owner, self.place, 2, name="late")
         self._number = 0
@@ -50,7 +52,7 @@ def full() -> Iterator[Full]:
     """Made once: it takes some seconds."""
     full = Full()
     yield full
-    unseed(full.owner, full.place)
+    unseed(full.owner, full.place, *full.others)
 
 
 def _claim(full: Full) -> Any:
@@ -69,6 +71,11 @@ def _refused(full: Full) -> Any:
 
 def _check(full: Full) -> Any:
     scopes = tuple(ScopeRequest(seeded_path(n), literal_syntax=True) for n in range(100))
+    return lambda: claims.check(full.one, "main", scopes=scopes)
+
+
+def _check_free(full: Full) -> Any:
+    scopes = (ScopeRequest(full.path(), literal_syntax=True),)
     return lambda: claims.check(full.one, "main", scopes=scopes)
 
 
@@ -166,7 +173,9 @@ def test_a_hot_call_goes_by_index_however_much_is_held(full: Full, make: Callabl
 
 
 @pytest.mark.parametrize(
-    ("make", "many"), [(_claim, 3), (_release, 2), (_check, 1), (_renew, 5), (_refused, 4)], ids=lambda x: str(x)
+    ("make", "many"),
+    [(_claim, 3), (_check_free, 1), (_check, 2), (_release, 2), (_renew, 5), (_refused, 4)],
+    ids=lambda value: getattr(value, "__name__", str(value)).strip("_"),
 )
 def test_a_hot_call_runs_as_few_statements_as_it_needs(
     full: Full, make: Callable[[Full], Callable[[], Any]], many: int
@@ -186,7 +195,7 @@ def test_a_plan_that_reads_everything_is_seen(full: Full) -> None:
 
     with plans() as steps, transaction(full.place.team_id) as tx:
         tx.run("SELECT count(*) FROM coordination_claim WHERE reason = %s", ["nothing"])
-    assert {(step.generic, step.node, step.table) for step in steps} >= {
-        (False, "Seq Scan", "coordination_claim"),
-        (True, "Seq Scan", "coordination_claim"),
+    assert {step.generic for step in steps if step.table == "coordination_claim" and step.rows >= CLAIMS} == {
+        False,
+        True,
     }

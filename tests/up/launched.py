@@ -55,7 +55,7 @@ class Up:
                 stdout=subprocess.PIPE,
                 stderr=errors,
                 start_new_session=True,
-                preexec_fn=process.dies_with_parent(signal.SIGTERM),  # noqa: PLW1509 - no threads here
+                preexec_fn=process.dies_with_parent(signal.SIGTERM),
             )
         assert self.process.stdout is not None
         line = self.process.stdout.readline()  # ends when it tells something, and when it fails
@@ -73,6 +73,7 @@ class Up:
             "postgres": "postgres",
             "server": "redis",
             "daphne": "web",
+            "uvicorn": "web",
             "worker": "worker",
             "beat": "beat",
         }

@@ -161,7 +161,7 @@ def test_services_of_your_own_are_used_and_nothing_is_embedded(up: Up, tmp_path:
             "set that, too, to the URL of the role that owns the schema",
         ),
         ([], {"MIGRATE_DATABASE_URL": "postgresql://a@b/c"}, "set both or none"),
-        ([], {"INTERLOCK_WEB_SERVER": "gunicorn"}, "must be daphne or uvicorn"),
+        ([], {"INTERLOCK_WEB_SERVER": "gunicorn"}, "must be uvicorn or daphne"),
         ([], {"INTERLOCK_WEB_PROCESSES": "0"}, "must be a number from 1 to 64"),
         (["--host", "no.such.host.invalid"], {}, "check --host"),
     ],
@@ -196,7 +196,7 @@ def test_a_schema_that_cannot_be_made_is_told_with_the_log(up: Up, tmp_path: Pat
 
 
 def test_two_web_processes_share_one_port(tmp_path: Path) -> None:
-    up = Up(tmp_path, INTERLOCK_WEB_PROCESSES="2", INTERLOCK_WEB_SERVER="uvicorn")
+    up = Up(tmp_path, INTERLOCK_WEB_PROCESSES="2", INTERLOCK_WEB_SERVER="daphne")
     assert up.answers()
     assert len([line for line in left_of(tmp_path) if "uvicorn" in line]) == 2
     with socket.create_connection(("127.0.0.1", int(up.told["url"].rsplit(":", 1)[1]))):
