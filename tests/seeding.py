@@ -2,6 +2,7 @@
 
 from collections.abc import Iterable, Sequence
 from datetime import UTC, datetime, timedelta
+from functools import partial
 from typing import Any
 from uuid import UUID
 
@@ -19,6 +20,11 @@ _HOURS = 4
 _INSTANCE = (
     "id, team_id, project_id, agent_id, agent_name, root_id, credential, epoch, status, tool, model, host, worktree,"
     " branch, capabilities, intent, lane, inbox_cursor, registered_at, last_seen, ended_at"
+)
+_AGENT = "id, team_id, project_id, name, created_at"
+_PROJECT = (
+    "id, team_id, slug, name, idle_limit_s, grace_s, max_ttl_s, max_claims_per_agent, max_queued_per_agent,"
+    " takeover_needs_reason, frozen_by, frozen_reason, version, created_at"
 )
 _CLAIM = (
     "id, team_id, project_id, holder_id, instance_id, state, mode, fence, scopes, reason, branch, task, narrowable,"
@@ -43,17 +49,13 @@ def seed_agents(
     now = datetime.now(UTC)
     agent_id = ids.new_id()
     runs = [(ids.new_id(), ids.show("tok", ids.new_id())) for _ in range(count)]
+    state = ("ended" if ended else "active", *("",) * 5, [], "", "", 0, now, now, now if ended else None)
     rows = (
-        (run, place.team_id, place.project_id, agent_id, name, run, credential, 1, "ended" if ended else "active")
-        + ("",) * 5
-        + ([], "", "", 0, now, now, now if ended else None)
-        for run, credential in runs
+        (run, place.team_id, place.project_id, agent_id, name, run, credential, 1, *state) for run, credential in runs
     )
     with psycopg.connect(owner_dsn) as connection:
-        connection.execute(
-            "INSERT INTO coordination_agent (id, team_id, project_id, name, created_at) VALUES (%s, %s, %s, %s, %s)",
-            [agent_id, place.team_id, place.project_id, f"{name}-{agent_id.hex[:12]}", now],
-        )
+        called = f"{name}-{agent_id.hex[:12]}"
+        _copy(connection, "coordination_agent", _AGENT, [(agent_id, place.team_id, place.project_id, called, now)])
         _copy(connection, "coordination_instance", _INSTANCE, rows)
     return [
         Principal(
@@ -99,11 +101,8 @@ def seed_claims(
 def seed_events(owner_dsn: str, place: Place, count: int) -> None:
     """Published events, as many claims leave behind; statistics are brought up to date."""
     now = datetime.now(UTC)
-    rows = (
-        (place.team_id, place.project_id, seq, "claim.granted", now, "rest", "token", "tok_seeded", "seeded")
-        + ("claim", f"clm_{seq}", "", "", "{}")
-        for seq in range(1, count + 1)
-    )
+    stream, said = (place.team_id, place.project_id), (now, "rest", "token", "tok_seeded", "seeded", "claim")
+    rows = ((*stream, seq, "claim.granted", *said, f"clm_{seq}", "", "", "{}") for seq in range(1, count + 1))
     with psycopg.connect(owner_dsn) as connection:
         _copy(connection, "tenants_event", _EVENT, rows)
         connection.execute(
@@ -117,49 +116,25 @@ def seed_small_teams(owner_dsn: str, count: int) -> list[Place]:
     """Teams with one run and one claim each: what makes an average team look small to the planner."""
     now = datetime.now(UTC)
     teams = [Place(ids.new_id(), f"small-{ids.new_id().hex}", ids.new_id(), ids.new_id()) for _ in range(count)]
-    runs = [ids.new_id() for _ in teams]
-    claims = [ids.new_id() for _ in teams]
-    pairs = list(zip(teams, runs, strict=True))
+    policy = (1800, 300, 259_200, 0, 0, False, "", "", 1, now)
+    idle = (*("",) * 5, [], "", "", 0, now, now, None)
     with psycopg.connect(owner_dsn) as connection:
-        _copy(
-            connection, "tenants_team", "id, slug, name, created_at", ((t.team_id, t.slug, t.slug, now) for t in teams)
-        )
-        _copy(
-            connection,
-            "tenants_project",
-            "id, team_id, slug, name, idle_limit_s, grace_s, max_ttl_s, max_claims_per_agent, max_queued_per_agent,"
-            " takeover_needs_reason, frozen_by, frozen_reason, version, created_at",
-            (
-                (t.project_id, t.team_id, "main", "Main", 1800, 300, 259_200, 0, 0, False, "", "", 1, now)
-                for t in teams
-            ),
-        )
-        agents = [ids.new_id() for _ in teams]
-        _copy(
-            connection,
-            "coordination_agent",
-            "id, team_id, project_id, name, created_at",
-            ((agent, t.team_id, t.project_id, "a", now) for agent, t in zip(agents, teams, strict=True)),
-        )
-        _copy(
-            connection,
+        copy = partial(_copy, connection)
+        copy("tenants_team", "id, slug, name, created_at", ((t.team_id, t.slug, t.slug, now) for t in teams))
+        copy("tenants_project", _PROJECT, ((t.project_id, t.team_id, "main", "Main", *policy) for t in teams))
+        # One id for a team's run, its agent and its claim will do.
+        run = dict(zip(teams, (ids.new_id() for _ in teams), strict=True))
+        copy("coordination_agent", _AGENT, ((run[t], t.team_id, t.project_id, "a", now) for t in teams))
+        copy(
             "coordination_instance",
             _INSTANCE,
             (
-                (run, t.team_id, t.project_id, agent, "a", run, f"tok_{run.hex}", 1, "active")
-                + ("",) * 5
-                + ([], "", "", 0, now, now, None)
-                for agent, (t, run) in zip(agents, pairs, strict=True)
+                (run[t], t.team_id, t.project_id, run[t], "a", run[t], f"tok_{run[t].hex}", 1, "active", *idle)
+                for t in teams
             ),
         )
-        rows = (
-            (row, ground)
-            for (t, run), claim in zip(pairs, claims, strict=True)
-            for row, ground in zip(_claims(t, [claim], [run], 1, 0), _grounds(t, [claim], [run], 1), strict=True)
-        )
-        both = list(rows)
-        _copy(connection, "coordination_claim", _CLAIM, (row for row, _ in both))
-        _copy(connection, "coordination_ground", _GROUND, (ground for _, ground in both))
+        copy("coordination_claim", _CLAIM, (row for t in teams for row in _claims(t, [run[t]], [run[t]], 1, 0)))
+        copy("coordination_ground", _GROUND, (row for t in teams for row in _grounds(t, [run[t]], [run[t]], 1)))
     return teams
 
 
@@ -191,10 +166,9 @@ def _claims(
         keys = plan([(str(place.repository_id), path)])
         shown = orjson.dumps([{"n": 0, "repository": "main", "pattern": path, "kind": ""}]).decode()
         holder = held_by[number % len(held_by)]
-        yield (claim, place.team_id, place.project_id, holder, holder, "held", "exclusive", first_fence + number) + (
-            (shown, "", "", "", True, _HOURS * 3600, now, ends, False, "", "[]")
-            + ([key.key for key in keys], [key.exclusive for key in keys])
-        )
+        who = (claim, place.team_id, place.project_id, holder, holder)
+        terms = ("held", "exclusive", first_fence + number, shown, "", "", "", True, _HOURS * 3600, now, ends)
+        yield (*who, *terms, False, "", "[]", [key.key for key in keys], [key.exclusive for key in keys])
 
 
 def _grounds(
@@ -203,9 +177,8 @@ def _grounds(
     for number, claim in enumerate(claims):
         path = seeded_path(number, directories)
         holder = held_by[number % len(held_by)]
-        yield (ids.new_id(), place.team_id, place.project_id, place.repository_id, path, path, 0, 0, False) + (
-            (claim, holder, "exclusive", True)
-        )
+        where = (place.team_id, place.project_id, place.repository_id, path, path)
+        yield (ids.new_id(), *where, 0, 0, False, claim, holder, "exclusive", True)
 
 
 def _copy(connection: "psycopg.Connection[Any]", table: str, columns: str, rows: Iterable[tuple[Any, ...]]) -> None:

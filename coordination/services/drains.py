@@ -8,6 +8,7 @@ Every step may be repeated: a process that dies half way leaves the rest to any 
 import logging
 import threading
 import time
+from collections import Counter, deque
 from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import suppress
@@ -40,6 +41,7 @@ _RENEW_EVERY_S = 5.0
 WAITER_SECONDS = 15
 _REMEMBERED = 10_000
 _NOBODY = UUID(int=0)
+Stream = tuple[UUID, UUID]
 
 
 def system(team_id: UUID) -> Principal:
@@ -231,37 +233,60 @@ def _give_up(tx: Transaction, project_id: UUID, graph: WaitGraph, circle: list[s
     tx.after_commit(lambda: drain_soon(tx.team_id, project_id))  # what it kept for itself is free for others
 
 
-class _Soon:
-    """Drains asked for by releases: each project at most once at a time, and once more if asked meanwhile."""
+class Soon:
+    """Drains asked for by releases: each project at most once at a time, and once more if asked meanwhile.
 
-    def __init__(self, work: Callable[[UUID, UUID], object]) -> None:
+    Projects take turns, and no team has more than half of the threads: a queue that is served all the time, or ground
+    that is locked, holds up nobody else.
+    """
+
+    def __init__(self, work: Callable[[UUID, UUID], object], threads: int = 4) -> None:
         self._work = work
+        self._per_team = max(1, threads // 2)
         self._lock = threading.Lock()
-        self._asked: dict[tuple[UUID, UUID], bool] = {}
-        self._pool = ThreadPoolExecutor(2, thread_name_prefix="drain")
+        self._asked: dict[Stream, bool] = {}  # waits or runs -> asked again since it began to run
+        self._turn: deque[Stream] = deque()
+        self._running: Counter[UUID] = Counter()
+        self._pool = ThreadPoolExecutor(threads, thread_name_prefix="drain")
 
     def ask(self, team_id: UUID, project_id: UUID) -> None:
+        """Drain a project; returns at once."""
         key = (team_id, project_id)
         with self._lock:
-            running = key in self._asked
-            self._asked[key] = True
-        if not running:
-            with suppress(RuntimeError):  # this process is going down: another's sweep goes on
-                self._pool.submit(self._run, key)
+            known = key in self._asked
+            self._asked[key] = known
+            if not known:
+                self._turn.append(key)
+        if not known:
+            self._go_on()
 
-    def _run(self, key: tuple[UUID, UUID]) -> None:
-        while True:
-            with self._lock:
-                if not self._asked.get(key):
-                    self._asked.pop(key, None)
-                    return
+    def _go_on(self) -> None:
+        with suppress(RuntimeError):  # this process is going down: another's sweep goes on
+            self._pool.submit(self._next)
+
+    def _next(self) -> None:
+        with self._lock:
+            key = next((key for key in self._turn if self._running[key[0]] < self._per_team), None)
+            if key is None:
+                return  # their teams have all they may have: the end of one goes on with the next
+            self._turn.remove(key)
+            self._running[key[0]] += 1
+            self._asked[key] = False
+        try:
+            self._work(*key)
+        except Problem as problem:
+            log.info("drain put off: %s", problem.code)  # the sweep comes by
+        except Exception:
+            log.exception("drain failed")
+        with self._lock:
+            self._running[key[0]] -= 1
+            self._running += Counter()  # forgets who has none
+            if self._asked.pop(key):
                 self._asked[key] = False
-            try:
-                self._work(*key)
-            except Problem as problem:
-                log.info("drain put off: %s", problem.code)  # the sweep comes by
-            except Exception:
-                log.exception("drain failed")
+                self._turn.append(key)
+            more = bool(self._turn)
+        if more:
+            self._go_on()
 
 
 class Waiters:
@@ -331,7 +356,7 @@ class _Shared:
             return moments
 
 
-_soon = _Soon(drain)
+_soon = Soon(drain)
 _shared = _Shared()
 waiters = Waiters()
 

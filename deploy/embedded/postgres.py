@@ -41,7 +41,13 @@ _SETTINGS = {
     "log_line_prefix": "%m [%p] %q%a %u ",
     "cluster_name": "interlock",
 }
-_UNSAFE = {"fsync": "off", "synchronous_commit": "off", "full_page_writes": "off", "shared_buffers": "128MB"}
+_UNSAFE = {
+    "fsync": "off",
+    "synchronous_commit": "off",
+    "full_page_writes": "off",
+    "shared_buffers": "128MB",
+    "max_connections": "600",  # races: dozens of processes with a pool each
+}
 _ENVIRONMENT = {"PATH": os.defpath, "LC_ALL": "C", "TZ": "UTC"}
 _READY_SECONDS = 300.0  # replaying a long log after a crash takes its time, and says so meanwhile
 

@@ -100,7 +100,7 @@ def test_wrong_queries_are_refused(alice, query):
 def test_wrong_methods_say_which_are_right(alice):
     wrong = alice.request("PUT", "P/claims")
     assert (wrong.status_code, wrong.headers["Allow"]) == (405, "GET, POST")
-    for method in ("HEAD", "OPTIONS", "TRACE", "BREW"):
+    for method in ("HEAD", "OPTIONS", "TRACE", "PROPFIND"):
         assert (
             httpx.request(method, alice.url + alice.address("P/claims"), headers=alice.http.headers).status_code == 405
         )

@@ -130,10 +130,10 @@ def meeting_after(module: Any, name: str, names: list[str]) -> Iterator[None]:
             meeting.arrive()
 
 
-def claim_at_once(principal: Principal, path: str, locks: bool, names: list[str]) -> Outcome:
+def claim_at_once(principal: Principal, paths: tuple[str, ...], locks: bool, names: list[str]) -> Outcome:
     """Ask for ground, writing only when everybody has looked who is not kept from it."""
     with ground_locks(on=locks), meeting_after(claims, "look", names):
-        return claim(principal, (path,))
+        return claim(principal, paths)
 
 
 def heartbeat(principal: Principal) -> Outcome:
@@ -315,14 +315,8 @@ def read_until(place: making.Place, last: str) -> list[tuple[int, str, str]]:
         after = int(answer.body["cursor"])
 
 
-def claim_counted(principal: Principal, paths: tuple[str, ...]) -> tuple[str, int]:
-    """Ask for much ground; how many scopes were granted, or conflicts told."""
-    kind, body = claim(principal, paths)
-    return kind, len(body["scopes"]) if kind == "granted" else body.get("total", 0)
-
-
 def record(
-    principals: list[Principal], paths: tuple[str, ...], calls: int, seed: int, locks: bool
+    principals: list[Principal], paths: tuple[str, ...], calls: int, seed: int
 ) -> tuple[list[tuple[Any, ...]], list[tuple[Any, ...]]]:
     """Claim and give back at random, each on a thread of its own; what was held and refused, with moments."""
 
@@ -343,6 +337,6 @@ def record(
 
     held: list[tuple[Any, ...]] = []
     refused: list[tuple[Any, ...]] = []
-    with ground_locks(on=locks), ThreadPoolExecutor(len(principals)) as pool:
+    with ThreadPoolExecutor(len(principals)) as pool:
         list(pool.map(one, range(len(principals))))
     return held, refused

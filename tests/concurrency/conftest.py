@@ -15,3 +15,10 @@ def crew() -> Iterator[Crew]:
     yield crew
     crew.close()
     watching.forget()
+
+
+def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
+    """Races share one worker: their processes have the machine to themselves as far as that can be."""
+    for item in items:
+        if "tests/concurrency/" in item.nodeid:
+            item.add_marker(pytest.mark.xdist_group("races"))

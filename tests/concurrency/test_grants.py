@@ -38,7 +38,7 @@ def test_of_two_hundred_that_want_overlapping_globs_the_winners_are_apart(crew: 
 @pytest.mark.parametrize("locks", [True, False])
 def test_the_locks_are_what_makes_it_one(crew: Crew, locks: bool) -> None:
     place = make_place()
-    calls = [(acts.claim_at_once, (place.agent(f"a{n}"), "src/a/x.py", locks)) for n in range(8)]
+    calls = [(acts.claim_at_once, (place.agent(f"a{n}"), ("src/a/x.py",), locks)) for n in range(8)]
     answers = crew.meeting(calls)
     granted = [kind for kind, _ in answers].count("granted")
     assert granted == (1 if locks else 8), answers
@@ -49,7 +49,7 @@ def test_the_locks_are_what_makes_it_one(crew: Crew, locks: bool) -> None:
 @pytest.mark.parametrize("locks", [True, False])
 def test_the_locks_are_what_keeps_globs_apart(crew: Crew, locks: bool) -> None:
     place = make_place()
-    calls = [(acts.claim_at_once, (place.agent(f"a{n}"), path, locks)) for n, path in enumerate(OVERLAPPING)]
+    calls = [(acts.claim_at_once, (place.agent(f"a{n}"), (path,), locks)) for n, path in enumerate(OVERLAPPING)]
     answers = crew.meeting(calls)
     assert {kind for kind, _ in answers} <= {"granted", "refused"}, answers
     assert bool(stage.meeting_pairs(stage.live(place))) is not locks
@@ -79,7 +79,9 @@ def test_a_literal_against_a_glob_over_case_folding(crew: Crew, fold: bool) -> N
     place = make_place(case_insensitive=fold)
     paths = ("SRC/Auth/Login.PY", "src/auth/*.py", "Src/AUTH/**", "src/auth/login.py", "**/LOGIN.py")
     agents = [place.agent(f"a{n}") for n in range(len(paths))]
-    answers = crew.race([(acts.claim, (agent, (path,))) for agent, path in zip(agents, paths)])
+    answers = crew.meeting(
+        [(acts.claim_at_once, (agent, (path,), True)) for agent, path in zip(agents, paths, strict=True)]
+    )
     granted = [path for path, (kind, _) in zip(paths, answers) if kind == "granted"]
     held = stage.assert_apart(place)
     assert len(held) == len(granted)
@@ -97,16 +99,15 @@ def test_a_batch_of_twenty_thousand_paths_is_one_decision(crew: Crew) -> None:
     batch, *others = (place.agent(f"a{n}") for n in range(5))
     paths = tuple(f"src/d{n % 400}/sub{n % 7}/f{n}.py" for n in range(20_000))
     wanted = [paths[7], paths[11_999], "src/d12/**", "src/*/sub1/f1.py"]
-    calls = [(acts.claim_counted, (batch, paths))]
-    calls += [(acts.claim_counted, (one, (path,))) for one, path in zip(others, wanted)]
-    (kind, grounds), *rest = crew.race(calls)
-    winners = [answer for answer in rest if answer[0] == "granted"]
-    if kind == "granted":
-        assert (grounds, winners) == (20_000, [])
-    else:
-        assert kind == "refused" and winners
-        for held in stage.live(place):
-            acts.release(next(one for one in others if stage.holder(one) == held.holder), held.id)
-        assert acts.claim_counted(batch, paths) == ("granted", 20_000)
-    assert acts.claim_counted(others[0], (paths[11_999],)) == ("refused", 1)
-    assert len(stage.live(place)) == 1
+    calls = [(acts.claim_at_once, (one, (path,), True)) for one, path in zip(others, wanted, strict=True)]
+    answers = crew.meeting([(acts.claim_at_once, (batch, paths, True)), *calls])
+    held = stage.assert_apart(place)
+    assert len(held) == [kind for kind, _ in answers].count("granted")
+    if len(held[0].grounds) < len(paths):
+        assert all(one.holder != stage.holder(batch) for one in held)
+        for one in held:
+            acts.release(next(agent for agent in others if stage.holder(agent) == one.holder), one.id)
+        assert acts.claim(batch, paths)[0] == "granted"
+    refused = acts.claim(others[0], (paths[11_999],))
+    assert (refused[0], refused[1]["total"]) == ("refused", 1)
+    assert [len(one.grounds) for one in stage.live(place)] == [20_000]

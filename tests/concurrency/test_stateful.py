@@ -233,9 +233,9 @@ class Services(RuleBasedStateMachine):
 
 
 Services.TestCase.settings = settings(
-    max_examples=30,
-    phases=[Phase.generate],
-    stateful_step_count=30,
+    max_examples=100,
+    phases=[Phase.generate],  # a step talks to Postgres: making a failure smaller takes minutes
+    stateful_step_count=40,
     deadline=None,
     database=None,
     suppress_health_check=list(HealthCheck),

@@ -71,7 +71,7 @@ class Up:
         """Process ids of its children, by name."""
         names = {
             "postgres": "postgres",
-            "server": "redis",
+            "valkey": "redis",
             "daphne": "web",
             "uvicorn": "web",
             "worker": "worker",

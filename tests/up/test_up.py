@@ -196,7 +196,7 @@ def test_a_schema_that_cannot_be_made_is_told_with_the_log(up: Up, tmp_path: Pat
 
 
 def test_two_web_processes_share_one_port(tmp_path: Path) -> None:
-    up = Up(tmp_path, INTERLOCK_WEB_PROCESSES="2", INTERLOCK_WEB_SERVER="daphne")
+    up = Up(tmp_path, INTERLOCK_WEB_PROCESSES="2")
     assert up.answers()
     assert len([line for line in left_of(tmp_path) if "uvicorn" in line]) == 2
     with socket.create_connection(("127.0.0.1", int(up.told["url"].rsplit(":", 1)[1]))):
