@@ -77,7 +77,7 @@ def test_requests_for_many_paths_that_cross_are_each_had_whole_or_not_at_all(cre
 def test_a_literal_against_a_glob_over_case_folding(crew: Crew, fold: bool) -> None:
     """Where case does not count, the lock keys and prefixes must not count it either, or both look past each other."""
     place = make_place(case_insensitive=fold)
-    paths = ("SRC/Auth/Login.PY", "src/auth/*.py", "Src/AUTH/**", "src/auth/login.py", "**/LOGIN.py")
+    paths = ("SRC/Auth/Login.PY", "src/auth/*.py", "Src/AUTH/**", "src/auth/login.py", "Src/Auth/LOGIN.py")
     agents = [place.agent(f"a{n}") for n in range(len(paths))]
     answers = crew.meeting(
         [(acts.claim_at_once, (agent, (path,), True)) for agent, path in zip(agents, paths, strict=True)]
@@ -88,8 +88,8 @@ def test_a_literal_against_a_glob_over_case_folding(crew: Crew, fold: bool) -> N
     if fold:
         assert len(granted) == 1
     else:
-        assert "SRC/Auth/Login.PY" in granted
-        assert len(granted) == 3  # and two of the others, whoever came first
+        assert {"SRC/Auth/Login.PY", "Src/AUTH/**", "Src/Auth/LOGIN.py"} <= set(granted)
+        assert len(granted) == 4  # and one of the two that meet, whoever came first
 
 
 @pytest.mark.invariant("INV-02")
