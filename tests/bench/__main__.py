@@ -57,7 +57,7 @@ def main(arguments: list[str]) -> int:
     try:
         with Platform() as platform:
             set_up_django(platform.environment)
-            facts = report.machine(platform.postgres_version())
+            facts = report.machine(postgres=platform.postgres_version(), web_server=platform.cpu().web_server())
             bench = Bench(platform, quick=asked.quick)
             for name in asked.scenarios or SCENARIOS:
                 failed |= not _measure(name, SCENARIOS[name], bench, found)

@@ -76,6 +76,14 @@ class Cpu:
         used["own"] = times.user + times.system
         return used
 
+    def web_server(self) -> str:
+        """Which one serves."""
+        parents, _ = _processes()
+        found = {
+            _kind(pid, (("daphne", "daphne"), ("uvicorn", "uvicorn"))) for pid in parents if self._below(pid, parents)
+        }
+        return ", ".join(sorted(found - {"other"})) or "unknown"
+
     def _below(self, pid: int, parents: dict[int, int]) -> bool:
         while pid > 1:
             if pid == self._supervisor:

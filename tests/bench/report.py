@@ -28,7 +28,7 @@ _COLUMNS = (
 _VERSIONS = ("django", "psycopg", "daphne", "uvicorn", "pydantic", "orjson")
 
 
-def machine(postgres: str) -> dict[str, Any]:
+def machine(*, postgres: str, web_server: str) -> dict[str, Any]:
     """What the figures depend on. ``load`` above 1 at the start means that somebody else was working, too."""
     return {
         "at": time.strftime("%Y-%m-%dT%H:%M:%SZ", time.gmtime()),
@@ -38,6 +38,7 @@ def machine(postgres: str) -> dict[str, Any]:
         "system": f"{platform.system()} {platform.release()}",
         "python": platform.python_version(),
         "postgres": postgres,
+        "web_server": web_server,
         "packages": {name: version(name) for name in _VERSIONS},
         "load": [round(value, 2) for value in os.getloadavg()],
     }
@@ -83,7 +84,7 @@ def show(facts: dict[str, Any], found: dict[str, Result]) -> None:
     out = sys.stdout.write
     out(
         f"\n{facts['commit']}, {facts['cores']} cores ({facts['cpu']}), Python {facts['python']},"
-        f" PostgreSQL {facts['postgres']}, load {facts['load'][0]} at the start\n\n"
+        f" PostgreSQL {facts['postgres']}, {facts['web_server']}, load {facts['load'][0]} at the start\n\n"
     )
     rows = [row for result in found.values() for row in result.rows]
     for line in _table([["", "", *(title for _, title in _COLUMNS)], *map(_cells, rows)]):
