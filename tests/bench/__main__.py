@@ -80,7 +80,6 @@ def main(arguments: list[str]) -> int:
 
 def _measure(name: str, scenario: Scenario, bench: Bench, found: dict[str, Result]) -> bool:
     say(f"{name}: begins")
-    bench.platform.settle()
     gc.collect()
     gc.freeze()  # the load tool's own pauses are not what is measured
     try:
@@ -88,6 +87,7 @@ def _measure(name: str, scenario: Scenario, bench: Bench, found: dict[str, Resul
     except Exception as error:  # a scenario that broke must not take the others' figures with it
         say(f"{name}: FAILED, {type(error).__name__}: {error}")
         return False
+    bench.platform.settle()
     for row in found[name].rows:
         figures = " ".join(f"{key}={value:g}" for key, value in row.figures.items())
         say(f"{name}: {row.case}: {figures}")

@@ -36,7 +36,8 @@ class Bench:
         """Another start of the platform on the same data."""
         from django.db import connection  # needs Django
 
-        connection.close_pool()  # it leads to the server that is about to stop
+        connection.close()  # it leads to the server that is about to stop
+        connection.close_pool()
         self.platform.restart(**environment)
 
     def team(self) -> Team:

@@ -94,8 +94,8 @@ class Platform:
         return Cpu(self._process.pid)
 
     def settle(self) -> None:
-        """Wait until the database has nothing left to do from before: dead rows and statistics are its own business,
-        and would otherwise fall into the next measurement.
+        """Have the database do now what it would do by itself within a minute: dead rows and statistics of one
+        scenario would otherwise fall into the next one's figures.
         """
         import psycopg
 
