@@ -97,12 +97,6 @@ def wait_for(principal: Principal, paths: tuple[str, ...], terms: dict[str, Any]
     return outcome(lambda: block(making.claim(principal, *paths, **({"wait_seconds": 20} | (terms or {})))))
 
 
-def wait_by_timer(principal: Principal, paths: tuple[str, ...], terms: dict[str, Any] | None = None) -> Outcome:
-    """As ``wait_for``, but looking again only when what is in the way could lapse, and not every few seconds."""
-    with patch.object(waiting, "LOOK_AGAIN_S", 1000.0):
-        return wait_for(principal, paths, terms)
-
-
 def drain(place: making.Place) -> None:
     """Serve the queue."""
     drains.drain(place.team_id, place.project_id)
