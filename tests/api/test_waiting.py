@@ -229,6 +229,7 @@ def test_a_team_has_so_many_streams_and_no_more(place):
     with running_web(STREAMS_PER_TEAM="2") as web:
         api = Api(web.url, place, token=place.token())
         feeds = [Feed(api), Feed(api)]
+        _eventually(lambda: "interlock_open_streams 2.0" in httpx.get(f"{web.url}/metrics").text)
         refused = api.get("P/events/stream")
         assert (refused.status_code, refused.json()["limited"]) == (429, "streams")
         for feed in feeds:
