@@ -68,6 +68,7 @@ def main(arguments: list[str]) -> int:
     except DidNotStart as error:
         say(f"the platform does not start:\n{error}")
         return 1
+    facts["load_after"] = report.load()
     report.show(facts, found)
     if asked.json:
         report.write(asked.json, report.document(facts, found, quick=asked.quick))

@@ -4,7 +4,7 @@ import asyncio
 import sys
 import time
 from collections.abc import Awaitable, Callable, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 
 from tests.bench.launch import Platform
 from tests.bench.measure import Cpu, Result, per_request, spread
@@ -21,11 +21,10 @@ def say(line: str) -> None:
 
 @dataclass
 class Bench:
-    """The platform to measure, and how thoroughly. ``found`` is what scenarios tell later ones."""
+    """The platform to measure, and how thoroughly."""
 
     platform: Platform
     quick: bool = False
-    found: dict[str, float] = field(default_factory=dict)
 
     @property
     def seconds(self) -> float:

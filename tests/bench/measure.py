@@ -4,7 +4,6 @@ import os
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import Any
 
 _TICK = os.sysconf("SC_CLK_TCK")
 
@@ -121,12 +120,3 @@ def per_request(before: dict[str, float], after: dict[str, float], requests: int
         f"{kind}_us": round((after[kind] - before[kind]) * 1e6 / max(1, requests), 1)
         for kind in ("web", "postgres", "own")
     }
-
-
-def memory(pid: int) -> dict[str, Any]:
-    """Resident memory of a process, in megabytes."""
-    try:
-        pages = int(Path(f"/proc/{pid}/statm").read_text().split()[1])
-    except OSError:
-        return {}
-    return {"rss_mb": pages * os.sysconf("SC_PAGE_SIZE") // 2**20}

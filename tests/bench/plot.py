@@ -56,13 +56,17 @@ def write(path: Path, title: str, curves: Mapping[str, Curve]) -> None:
             label -= 1
         labels.append(label)
         parts.append(f'<circle cx="{end_x:.1f}" cy="{end_y:.1f}" r="3" fill="{colour}"/>')
-        parts.append(_text(end_x + 8, label, f"{name}: {curve[-1][1]:.3g} ms", colour=colour))
+        parts.append(_text(end_x + 8, label, f"{name}: {_shown(curve[-1][1])} ms", colour=colour))
     path.parent.mkdir(parents=True, exist_ok=True)
     path.write_text(
         f'<svg xmlns="http://www.w3.org/2000/svg" viewBox="0 0 {_WIDTH} {_HEIGHT}" role="img"'
         f' font-family="system-ui, sans-serif"><title>{escape(title)}</title>'
         f'<rect width="100%" height="100%" fill="#fff"/>{"".join(parts)}</svg>\n'
     )
+
+
+def _shown(value: float) -> str:
+    return f"{value:,.0f}" if value >= 100 else f"{value:.3g}"
 
 
 def _line(x1: float, y1: float, x2: float, y2: float) -> str:

@@ -40,8 +40,13 @@ def machine(*, postgres: str, web_server: str) -> dict[str, Any]:
         "postgres": postgres,
         "web_server": web_server,
         "packages": {name: version(name) for name in _VERSIONS},
-        "load": [round(value, 2) for value in os.getloadavg()],
+        "load": load(),
     }
+
+
+def load() -> list[float]:
+    """How busy the machine is: of the last 1, 5 and 15 minutes."""
+    return [round(value, 2) for value in os.getloadavg()]
 
 
 def _commit() -> str:

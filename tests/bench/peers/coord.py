@@ -201,10 +201,10 @@ async def _cycles(server: Server, seconds: float) -> dict[str, float]:
     }
 
 
-async def _held(server: Server, rounds: int) -> list[Row]:
+async def _held(server: Server, rounds: int, result: Result) -> None:
     holder = await Client.open(server, "holder")
     asker = await Client.open(server, "asker")
-    rows = []
+    curve: list[tuple[float, float]] = []
     await holder.claim("seeded/first.py")
     written = 0
     for held in _HELD:
@@ -212,10 +212,12 @@ async def _held(server: Server, rounds: int) -> list[Row]:
             await asyncio.to_thread(server.hold, "seeded/first.py", held - written)
             written = held
         times = [await asker.check(f"seeded/d00000/new{number}.py") for number in range(rounds)]
-        rows.append(Row("peer", f"coord, check a file, {held:,} held", spread(times[2:]) | {"errors": asker.errors}))
+        figures = spread(times[2:])
+        curve.append((held, figures["p50_ms"]))
+        result.rows.append(Row("peer", f"coord, check a file, {held:,} held", figures | {"errors": asker.errors}))
+    result.curves["coord 0.49: check a file"] = curve
     holder.close()
     asker.close()
-    return rows
 
 
 def _install(folder: Path) -> Path:
@@ -249,7 +251,7 @@ async def run(bench: Bench) -> Result:
         with Server(python, folder) as server:
             on_sqlite = await _cycles(server, bench.seconds)
             result.rows.append(Row("peer", f"coord, SQLite, {_AGENTS} agents", on_sqlite))
-            result.rows += await _held(server, 12 if bench.quick else 40)
+            await _held(server, 12 if bench.quick else 40, result)
         with Server(python, folder, database=_database(bench), workers=2) as server:
             on_postgres = await _cycles(server, bench.seconds)
             result.rows.append(Row("peer", f"coord, PostgreSQL, 2 workers, {_AGENTS} agents", on_postgres))

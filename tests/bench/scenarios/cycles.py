@@ -44,6 +44,5 @@ async def run(bench: Bench) -> Result:
     result = Result()
     for count in _AGENTS[:3] if bench.quick else _AGENTS:
         found = await measure(bench, bench.team(), count)
-        bench.found[f"cycles_{count}"] = found["cycles_s"]
         result.rows.append(Row("cycles", f"{count} agents", found))
     return result

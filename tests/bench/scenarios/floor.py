@@ -8,7 +8,7 @@ from tests.bench.measure import Bar, Result, Row
 from tests.bench.scenarios import cycles
 
 _WORKERS = 64
-_CONNECTIONS = (8, 16)  # as many as the web process has threads, and twice that
+_CONNECTIONS = (4, 8, 16)  # as many as the web process has threads, fewer, and more
 _SHARE = 0.25
 
 
