@@ -26,6 +26,10 @@ class Instance(TenantModel):
 
     ``root_id`` is the holder of whatever it claims: itself, or the root of the parent that started it. ``epoch``
     rises with every resume, so an older copy of the same run is recognised. ``last_seen`` is presence, not a mutation.
+
+    The ``guard_`` columns say what is known of its edit hooks: by which door they call (empty: none has), when the
+    session began, when an edit was last judged, when an edit was found that no guard had judged, and the name of the
+    probe that was planted at the start, with the time it was refused (engine.guard.state).
     """
 
     PREFIX = "ins"
@@ -52,6 +56,12 @@ class Instance(TenantModel):
     registered_at = models.DateTimeField()
     last_seen = models.DateTimeField()
     ended_at = models.DateTimeField(null=True)
+    guard_door = models.CharField(max_length=12, blank=True, db_default="")
+    guard_started_at = models.DateTimeField(null=True)
+    guard_judged_at = models.DateTimeField(null=True)
+    guard_missed_at = models.DateTimeField(null=True)
+    guard_probe = models.CharField(max_length=40, blank=True, db_default="")
+    guard_probed_at = models.DateTimeField(null=True)
 
     class Meta:
         constraints: ClassVar = [

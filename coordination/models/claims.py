@@ -95,7 +95,7 @@ class Ground(TenantModel):
     """One pattern of a claim or of a queue entry: the prefix index that finds candidates for overlap.
 
     ``root`` is the name space (a repository's id, or a digest of kind and reach); ``prefix`` is compared under the
-    "C" collation, so "lies below" is one range scan. ``mode`` and ``holder_id`` are copies, to filter in the index.
+    "C" collation, so "lies below" is one range scan. ``exact``: that file and nothing below it. ``mode`` and ``holder_id`` are copies, to filter in the index.
     """
 
     PREFIX = "gnd"
@@ -107,6 +107,7 @@ class Ground(TenantModel):
     scope = models.PositiveIntegerField()
     alternative = models.PositiveSmallIntegerField(default=0)
     fold = models.BooleanField(default=False)
+    exact = models.BooleanField(default=False, db_default=False)
     claim = TenantForeignKey("coordination.Claim", on_delete=models.CASCADE, null=True, db_index=False)
     entry = TenantForeignKey("coordination.QueueEntry", on_delete=models.CASCADE, null=True, db_index=False)
     holder_id = models.UUIDField()

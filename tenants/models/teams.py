@@ -50,6 +50,11 @@ class Project(TenantModel):
     max_claims_per_agent = models.PositiveIntegerField(default=0)
     max_queued_per_agent = models.PositiveIntegerField(default=0)
     takeover_needs_reason = models.BooleanField(default=False)
+    # What the guard does at the moment of an edit, what it does when it cannot ask, and what a verification that
+    # finds uncovered changes answers (agent.md, "Enforcement at the moment of the edit").
+    guard_policy = models.CharField(max_length=12, default="auto-claim", db_default="auto-claim")
+    guard_offline = models.CharField(max_length=12, default="open", db_default="open")
+    verify_policy = models.CharField(max_length=12, default="warn", db_default="warn")
     frozen_at = models.DateTimeField(null=True)
     frozen_by = models.CharField(max_length=200, blank=True)
     frozen_reason = models.TextField(blank=True)
