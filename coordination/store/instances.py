@@ -9,6 +9,7 @@ from tenants.db import Row, Rows, Transaction
 _HEADER = """
 SELECT clock_timestamp() AS now, p.slug AS project_slug, p.frozen_at, p.frozen_by, p.frozen_reason, p.idle_limit_s,
        p.grace_s, p.max_ttl_s, p.max_claims_per_agent, p.max_queued_per_agent, p.takeover_needs_reason,
+       p.guard_policy, p.guard_offline, p.verify_policy,
        i.id, i.root_id, i.agent_id, i.agent_name, i.epoch, i.credential, i.ended_at, i.host, i.worktree, i.branch,
        i.repository_id, i.inbox_cursor, r.id AS holder_id, r.tool, r.lane, r.status, r.last_seen,
        r.agent_name AS holder_agent, r.ended_at AS holder_ended_at
