@@ -27,6 +27,7 @@ from coordination.api.hot import HotDoor, send_response  # noqa: E402
 from coordination.api.public import PublicDoor  # noqa: E402
 from coordination.api.routes import ROUTES  # noqa: E402
 from coordination.api.session import principal_of_cookie  # noqa: E402
+from deploy.settings import PUBLIC_KEY  # noqa: E402
 from mcp_gateway.asgi import application as mcp  # noqa: E402
 from tenants.checks import role_owns_nothing  # noqa: E402
 from tenants.problems import Code, Problem  # noqa: E402
@@ -139,6 +140,13 @@ def _refuse_wrong_role() -> None:
         sys.exit("Interlock does not start: " + " ".join(found))
 
 
+def _refuse_public_key() -> None:
+    """With a key that anybody can read, anybody could sign a session."""
+    if settings.SECRET_KEY == PUBLIC_KEY:
+        sys.exit("Interlock does not start: SECRET_KEY is the public default. Set 50 random characters.")
+
+
+_refuse_public_key()
 _refuse_wrong_role()
 atexit.register(hot.drain)
 # Long-lived objects out of the collector's sight, and rarer runs: p99 fell from 75 to 13 ms (stack.md).

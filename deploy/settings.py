@@ -80,7 +80,9 @@ if AS_OWNER:  # migrations may take as long as they need
     DATABASES["default"]["OPTIONS"] = {}
 REDIS_URL = env("REDIS_URL", "redis://127.0.0.1:6379/0")
 
-SECRET_KEY = env("SECRET_KEY", "insecure-only-for-tools-that-serve-nothing")
+# Anybody can read this one, so it signs nothing: the web process does not start with it (deploy/asgi.py).
+PUBLIC_KEY = "insecure-only-for-tools-that-serve-nothing"
+SECRET_KEY = env("SECRET_KEY", PUBLIC_KEY)
 DEBUG = env_bool("DEBUG", default=False)
 BASE_URL = env("BASE_URL", "http://127.0.0.1:8000").rstrip("/")
 _HOST = urlsplit(BASE_URL).hostname or "localhost"

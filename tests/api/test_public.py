@@ -49,6 +49,13 @@ def test_a_role_that_owns_tables_is_refused():
         pass
 
 
+def test_a_key_that_anybody_can_read_is_refused():
+    from deploy.settings import PUBLIC_KEY
+
+    with pytest.raises(RuntimeError, match=r"SECRET_KEY is the public default"), running_web(SECRET_KEY=PUBLIC_KEY):
+        pass
+
+
 def test_metrics_have_bounded_labels(web, agent):
     agent.claim("x.py")
     agent.get("P/claims/made-up")
