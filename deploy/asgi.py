@@ -23,11 +23,13 @@ from django.http.request import split_domain_port, validate_host  # noqa: E402
 from django.urls import re_path  # noqa: E402
 
 from coordination.api import render  # noqa: E402
-from coordination.api.hot import HotDoor, send_response  # noqa: E402
+from coordination.api.admission import Admission, send_response  # noqa: E402
+from coordination.api.hot import HotDoor  # noqa: E402
 from coordination.api.public import PublicDoor  # noqa: E402
 from coordination.api.routes import ROUTES  # noqa: E402
 from coordination.api.session import principal_of_cookie  # noqa: E402
 from deploy.settings import PUBLIC_KEY  # noqa: E402
+from mcp_gateway import download  # noqa: E402
 from mcp_gateway.asgi import application as mcp  # noqa: E402
 from tenants.checks import role_owns_nothing  # noqa: E402
 from tenants.problems import Code, Problem  # noqa: E402
@@ -38,11 +40,11 @@ Scope = dict[str, Any]
 Receive = Callable[[], Awaitable[dict[str, Any]]]
 Send = Callable[[dict[str, Any]], Awaitable[None]]
 
+admission = Admission(failures_per_minute=settings.AUTH_FAILURES_PER_MINUTE, trust_proxy=settings.TRUST_PROXY)
 hot = HotDoor(
     ROUTES,
-    failures_per_minute=settings.AUTH_FAILURES_PER_MINUTE,
+    admission,
     streams_per_team=settings.STREAMS_PER_TEAM,
-    trust_proxy=settings.TRUST_PROXY,
     session_principal=principal_of_cookie,
 )
 public = PublicDoor()
@@ -71,6 +73,8 @@ async def application(scope: Scope, receive: Receive, send: Send) -> None:
             await public(scope, receive, send)
         elif path == "/mcp" or path.startswith("/mcp/"):
             await mcp(scope, receive, send)
+        elif download.owns(path):
+            await download.application(scope, receive, send)
         elif not _host_is_ours(scope["headers"]):
             await _refuse_host(scope, send)
         else:
@@ -114,7 +118,7 @@ async def _lifespan(receive: Receive, send: Send) -> None:
         if message["type"] == "lifespan.startup":
             await send({"type": "lifespan.startup.complete"})
         elif message["type"] == "lifespan.shutdown":
-            hot.drain()
+            admission.drain()
             await send({"type": "lifespan.shutdown.complete"})
             return
 
@@ -148,7 +152,7 @@ def _refuse_public_key() -> None:
 
 _refuse_public_key()
 _refuse_wrong_role()
-atexit.register(hot.drain)
+atexit.register(admission.drain)
 # Long-lived objects out of the collector's sight, and rarer runs: p99 fell from 75 to 13 ms (stack.md).
 gc.collect()
 gc.freeze()

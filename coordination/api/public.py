@@ -9,7 +9,7 @@ from typing import Any
 from prometheus_client import CONTENT_TYPE_LATEST, generate_latest
 
 from coordination.api import health, openapi, pages, parse, render
-from coordination.api.hot import send_response
+from coordination.api.admission import send_response
 from coordination.api.render import Context, Response
 from coordination.api.routes import ROUTES
 from tenants.problems import CATALOGUE, Code, Problem, not_found
