@@ -9,10 +9,12 @@ import secrets
 import socket
 import tempfile
 import time
+import tomllib
 from pathlib import Path
 from typing import Any
 from urllib.parse import urlsplit
 
+from deploy.bootstrap import ROOT
 from deploy.children import Children, child_environment
 from deploy.embedded.postgres import Postgres
 from deploy.embedded.process import ServiceError, Stopped, secret_file, tail, write_secret
@@ -115,7 +117,8 @@ class Stack:
             self._say(f"created the team {made['team']} with project {made['project']}")
         made["url"] = self._url
         made["mcp_url"] = f"{self._url}/mcp/{made['team']}/{made['project']}"
-        order = ("url", "team", "project", "admin_email", "admin_password", "agent_token", "mcp_url")
+        made["wheel_url"] = f"{self._url}/agent/interlock-{_version()}-py3-none-any.whl"
+        order = ("url", "team", "project", "admin_email", "admin_password", "agent_token", "mcp_url", "wheel_url")
         return {name: made[name] for name in order if made.get(name)}
 
     def _step(self, children: Children, name: str, arguments: list[str], **more: str) -> str:
@@ -155,6 +158,11 @@ class Stack:
         with contextlib.suppress(OSError, ValueError):
             kept = json.loads(path.read_text())
         write_secret(path, json.dumps(kept | found, indent=2) + "\n")
+
+
+def _version() -> str:
+    """This checkout's version."""
+    return str(tomllib.loads((ROOT / "pyproject.toml").read_text())["project"]["version"])
 
 
 class _Readiness:

@@ -44,5 +44,10 @@ def show(found: dict[str, str], directory: Path, *, as_json: bool, embedded: boo
     for name, value in rows:
         if value:
             print(f"  {name:<13}{value}")
-    print("\nWatch agents share a repository:\n\n  python3 docs/examples/two_agents.py\n")
+    # The token is asked for: on a command line it would stay in the shell's history.
+    wiring = f"interlock init --url {found['url']} --project {found['team']}/{found['project']}"
+    print(
+        f"\nWire a repository of yours (it asks for the agent token):\n\n  pip install {found['wheel_url']}\n  {wiring}"
+    )
+    print("\nOr watch agents share one:\n\n  python3 docs/examples/two_agents.py\n")
     print("\nCtrl-C stops everything; the data stays, and `up` goes on with it.\n", flush=True)

@@ -9,6 +9,7 @@ import sys
 from collections.abc import Iterator
 from pathlib import Path
 
+import httpx
 import psycopg
 import pytest
 
@@ -34,7 +35,8 @@ def up(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Up]:
 
 
 def test_the_first_line_tells_where_to_go(up: Up) -> None:
-    assert set(up.told) == {"url", "team", "project", "admin_email", "mcp_url"} | _SECRETS
+    assert set(up.told) == {"url", "team", "project", "admin_email", "mcp_url", "wheel_url"} | _SECRETS
+    assert httpx.get(up.told["wheel_url"]).status_code == 200
     assert up.told["mcp_url"] == f"{up.told['url']}/mcp/{up.told['team']}/{up.told['project']}"
     assert up.answers()
 
