@@ -59,10 +59,10 @@ def body(model: type[Body], raw: bytes, content_type: bytes | None, encoding: by
     if not raw:
         if not model.OPTIONAL:
             raise Problem(Code.MALFORMED_JSON, "The body is empty; send one JSON object.")
-        return _validate(model, {}, "body")
+        return validate(model, {}, "body")
     if content_type != b"application/json" or encoding is not None:
         check_media_type(content_type, encoding)
-    return _validate(model, decode(raw), "body")
+    return validate(model, decode(raw), "body")
 
 
 def decode(raw: bytes) -> Any:
@@ -112,14 +112,14 @@ def query(route: Route, query_string: bytes) -> Any:
     if not query_string:
         if route.no_query is not None or model is None:
             return route.no_query
-        return _validate(model, {}, "query")
+        return validate(model, {}, "query")
     if len(query_string) > _MAX_QUERY:
         raise Problem(Code.BAD_REQUEST, f"The query string is longer than {_MAX_QUERY} bytes.")
     try:
         pairs = parse_qsl(query_string.decode("ascii"), keep_blank_values=True, errors="strict", max_num_fields=100)
     except ValueError:  # includes UnicodeDecodeError
         raise Problem(Code.BAD_REQUEST, "The query string is not percent-encoded UTF-8, or far too long.") from None
-    return _validate(model or Query, _gather(model or Query, pairs), "query")
+    return validate(model or Query, _gather(model or Query, pairs), "query")
 
 
 def _gather(model: type[Query], pairs: list[tuple[str, str]]) -> dict[str, Any]:
@@ -137,7 +137,8 @@ def _gather(model: type[Query], pairs: list[tuple[str, str]]) -> dict[str, Any]:
     return found
 
 
-def _validate(model: type[Body] | type[Query], value: Any, what: str) -> Any:
+def validate(model: type[Body] | type[Query], value: Any, what: str) -> Any:
+    """The value as its model; ``what`` names it where it is wrong as a whole. Raises 422 naming each wrong field."""
     try:
         return model.__pydantic_validator__.validate_python(value)
     except ValidationError as error:
