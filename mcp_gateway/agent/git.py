@@ -16,18 +16,46 @@ from pathlib import Path
 
 from mcp_gateway.agent.patches import GONE, Touched, octets, read, text
 
-_LOCAL = (
-    "GIT_ALTERNATE_OBJECT_DIRECTORIES GIT_CONFIG GIT_CONFIG_PARAMETERS GIT_CONFIG_COUNT GIT_OBJECT_DIRECTORY GIT_DIR"
-    " GIT_WORK_TREE GIT_IMPLICIT_WORK_TREE GIT_GRAFT_FILE GIT_INDEX_FILE GIT_NO_REPLACE_OBJECTS GIT_REPLACE_REF_BASE"
-    " GIT_PREFIX GIT_SHALLOW_FILE GIT_COMMON_DIR GIT_INTERNAL_SUPER_PREFIX"
-).split()
+_LOCAL = [
+    "GIT_ALTERNATE_OBJECT_DIRECTORIES",
+    "GIT_CONFIG",
+    "GIT_CONFIG_PARAMETERS",
+    "GIT_CONFIG_COUNT",
+    "GIT_OBJECT_DIRECTORY",
+    "GIT_DIR",
+    "GIT_WORK_TREE",
+    "GIT_IMPLICIT_WORK_TREE",
+    "GIT_GRAFT_FILE",
+    "GIT_INDEX_FILE",
+    "GIT_NO_REPLACE_OBJECTS",
+    "GIT_REPLACE_REF_BASE",
+    "GIT_PREFIX",
+    "GIT_SHALLOW_FILE",
+    "GIT_COMMON_DIR",
+    "GIT_INTERNAL_SUPER_PREFIX",
+]
 """What ``git rev-parse --local-env-vars`` names: what binds git to one repository."""
 
-_DIFF = (
-    "--raw -p -U0 --no-abbrev --full-index --no-renames --no-color --no-ext-diff --no-textconv --no-relative"
-    " --submodule=short --ignore-submodules=dirty --diff-algorithm=myers --no-indent-heuristic --inter-hunk-context=0"
-    " --src-prefix=a/ --dst-prefix=b/ --ita-invisible-in-index"
-).split()
+_DIFF = [
+    "--raw",
+    "-p",
+    "-U0",
+    "--no-abbrev",
+    "--full-index",
+    "--no-renames",
+    "--no-color",
+    "--no-ext-diff",
+    "--no-textconv",
+    "--no-relative",
+    "--submodule=short",
+    "--ignore-submodules=dirty",
+    "--diff-algorithm=myers",
+    "--no-indent-heuristic",
+    "--inter-hunk-context=0",
+    "--src-prefix=a/",
+    "--dst-prefix=b/",
+    "--ita-invisible-in-index",
+]
 
 
 class GitError(Exception):
@@ -150,7 +178,7 @@ def dirty(cwd: Path | str, *, apart: bool = False) -> list[tuple[str, bool]]:
 
 def status_args() -> list[str]:
     """The call whose output :func:`read_status` reads."""
-    return "status --porcelain=v2 -z --untracked-files=all --no-renames --ignore-submodules=dirty".split()
+    return ["status", "--porcelain=v2", "-z", "--untracked-files=all", "--no-renames", "--ignore-submodules=dirty"]
 
 
 def read_status(output: bytes) -> Iterator[tuple[str, bool]]:
@@ -209,7 +237,7 @@ def _merged_by_hand(merges: list[str], cwd: Path | str) -> dict[str, set[str]]:
     """For each merge, the paths that are as in none of its parents."""
     found: dict[str, set[str]] = {merge: set() for merge in merges}
     if merges:
-        args = "diff-tree -r -c --name-only --no-renames --no-color --no-relative --stdin -z".split()
+        args = ["diff-tree", "-r", "-c", "--name-only", "--no-renames", "--no-color", "--no-relative", "--stdin", "-z"]
         current = ""
         for name in run(args, cwd, stdin="".join(f"{merge}\n" for merge in merges).encode()).split(b"\0"):
             if (commit := name.decode("ascii", "replace").strip()) in found:
