@@ -14,9 +14,10 @@ from types import MappingProxyType
 
 from .errors import PatternError
 from .overlap import meets
-from .patterns import Pattern
+from .patterns import Pattern, Syntax, parse
 
 _WORD = re.compile(r"[A-Za-z][A-Za-z0-9_-]*")
+_FILE, _PATH = "file:", "path:"
 
 
 class Reach(enum.Enum):
@@ -36,11 +37,20 @@ class Kind:
         name: what stands before the colon.
         reach: within what a name is unique.
         names: the only names there are, or None for any.
+        space: the kind whose name space it shares; '' for its own.
+        exact: a name is that path and nothing below it.
     """
 
     name: str
     reach: Reach
     names: frozenset[str] | None = None
+    space: str = ""
+    exact: bool = False
+
+    @property
+    def shared_space(self) -> str:
+        """The kind that stands for the name space."""
+        return self.space or self.name
 
 
 KINDS: Mapping[str, Kind] = MappingProxyType(
@@ -48,6 +58,7 @@ KINDS: Mapping[str, Kind] = MappingProxyType(
         kind.name: kind
         for kind in (
             Kind("path", Reach.REPOSITORY),
+            Kind("file", Reach.REPOSITORY, space="path", exact=True),
             Kind("branch", Reach.REPOSITORY),
             Kind("migration", Reach.REPOSITORY),
             Kind("env", Reach.PROJECT),
@@ -103,6 +114,29 @@ def split_kind(text: str) -> tuple[str, str]:
     if kind.names is not None and name not in kind.names:
         raise PatternError("unknown_name", f"{word}: knows {', '.join(sorted(kind.names))}", text)
     return word, name
+
+
+def written(pattern: Pattern) -> str:
+    """A pattern as text that says whether it is exact, in scope syntax: how exceptions are stored.
+
+    A file is told from a path by its `file:`, and text that could be taken for a kind by a `path:`.
+    """
+    if pattern.exact:
+        return _FILE + pattern.text
+    word, colon, _ = pattern.text.partition(":")
+    return _PATH + pattern.text if colon and _WORD.fullmatch(word) else pattern.text
+
+
+def in_words(kind: str, text: str) -> str:
+    """What `written` wrote as it can be sent back within a scope of `kind` (`branch:`; '' for a bare path)."""
+    return text if kind in ("", _FILE, _PATH) else kind + text.removeprefix(_PATH)
+
+
+def read(text: str, *, fold: bool) -> tuple[Pattern, ...]:
+    """The patterns of what `written` wrote. Raises PatternError for what it never writes."""
+    exact = text.startswith(_FILE)
+    name = text[len(_FILE) :] if exact else text.removeprefix(_PATH)
+    return parse(name, syntax=Syntax.SCOPE, fold=fold, exact=exact)
 
 
 def ground_meets(a: Ground, b: Ground) -> bool:

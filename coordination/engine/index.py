@@ -78,7 +78,9 @@ class GroundIndex(Generic[T]):
             return
         pattern = wanted.pattern
         near = root.near(pattern.prefix)
-        bulk = pattern.shape.meeter.match if len(near) >= _MANY_HELD and not pattern.plain else None
+        many = len(near) >= _MANY_HELD and not (pattern.plain or pattern.exact)
+        bulk = pattern.shape.meeter.match if many else None
+        single = pattern.shape.matcher.match if many else None
         excepts = _exceptions_near(wanted.excepts)
         for held, item in near:
             other = held.pattern
@@ -88,6 +90,8 @@ class GroundIndex(Generic[T]):
                 hit = True  # the prefixes are comparable, or it would not be near
             elif bulk is not None and other.literal:
                 hit = bulk(other.prefix) is not None
+            elif single is not None and other.exact:
+                hit = single(other.prefix) is not None
             else:
                 hit = overlaps(pattern, other)
             if hit:

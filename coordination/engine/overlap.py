@@ -20,6 +20,8 @@ def overlaps(a: Pattern, b: Pattern) -> bool:
     if a.plain:
         # Plain patterns cover everything below their prefix, so comparable prefixes are enough.
         return b.plain or _plain_meets(a, b)
+    if a.exact and b.exact:
+        return a.prefix == b.prefix
     return _plain_meets(b, a) if b.plain else _globs_meet(a.shape, b.shape)
 
 
@@ -107,14 +109,17 @@ def _surely_contains(outer: Pattern, inner: Pattern) -> bool:
         return True
     if not outer.plain or len(outer.prefix) > len(inner.prefix) or not comparable(outer.prefix, inner.prefix):
         return False
-    return outer.literal or not inner.literal or len(outer.prefix) < len(inner.prefix)
+    if outer.literal or len(outer.prefix) < len(inner.prefix):
+        return True
+    return not (inner.literal or inner.exact)  # which cover the directory itself; the others only what is below
 
 
 def _plain_meets(plain: Pattern, glob: Pattern) -> bool:
-    """Their prefixes are comparable."""
+    """Their prefixes are comparable; `glob` may be a single file."""
     shared = len(glob.prefix)
     if len(plain.prefix) <= shared:
-        return True  # all that the glob covers lies strictly below its own prefix
+        # All that a glob covers lies strictly below its own prefix; a file is its prefix.
+        return not glob.exact or plain.literal or len(plain.prefix) < shared
     names = plain.prefix[shared + 1 if shared else 0 :].split("/")
     return glob.shape.meets_below(names, itself=plain.shape.tail is Tail.SELF_OR_BELOW)
 

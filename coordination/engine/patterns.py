@@ -20,7 +20,7 @@ from .errors import PatternError
 from .segment import Segment, Token, Wild
 from .shape import DEEP, Item, Shape, Tail
 
-__all__ = ["Pattern", "PatternError", "Syntax", "ancestors", "normal_path", "parse"]
+__all__ = ["Pattern", "PatternError", "Syntax", "ancestors", "escaped", "normal_path", "parse"]
 
 MAX_CHARS = 1024
 MAX_SEGMENTS = 64
@@ -29,6 +29,9 @@ _FORBIDDEN = re.compile("[\x00-\x1f\x7f-\x9f\ud800-\udfff]")
 _PATH_SPECIAL = re.compile(r"[*?]")
 _SCOPE_SPECIAL = re.compile(r"[*?\[\\]")
 _ESCAPABLE = frozenset("*?[]{},\\!^-")
+_ESCAPE = re.compile(r"\\.")
+_MANY = re.compile(r"[*?\[{]")
+_MEANT = re.compile(r"([*?\[\]{}\\])")
 
 
 class Syntax(enum.Enum):
@@ -49,16 +52,18 @@ class Pattern:
         prefix: the leading literal segments, folded when `fold`; '' for the root. Every covered path is the
             prefix or lies below it, which is what lock keys and the index of claims rest on.
         literal: a plain path, covering itself and everything below.
+        exact: one file: the path itself and nothing below it.
         syntax: how `text` is to be read; store it with the text.
         fold: compared without case. Compare only patterns that agree on this.
-        plain: no wildcards: a literal, or a directory (`a/`, `a/**`, `**`) which covers what is strictly
-            below.
+        plain: no wildcards, and what lies below is covered: a literal, or a directory (`a/`, `a/**`, `**`)
+            which covers what is strictly below.
         shape: the compiled form.
     """
 
     text: str
     prefix: str
     literal: bool
+    exact: bool
     syntax: Syntax
     fold: bool
     plain: bool = field(compare=False, repr=False)
@@ -72,6 +77,8 @@ class Pattern:
             if not prefix:
                 return path != ""
             return path.startswith(prefix) and (path[len(prefix) :][:1] == "/" or (self.literal and path == prefix))
+        if self.exact:
+            return path == self.prefix
         return self.shape.matcher.match(path) is not None
 
 
@@ -82,18 +89,24 @@ def normal_path(path: str, *, fold: bool = False) -> str:
     return fold_text(path) if fold else path
 
 
-def parse(text: str, *, syntax: Syntax = Syntax.PATH, fold: bool = False) -> tuple[Pattern, ...]:
+def escaped(path: str) -> str:
+    """`path`, in which no character is special, as text in `SCOPE` syntax."""
+    return _MEANT.sub(r"\\\1", path)
+
+
+def parse(text: str, *, syntax: Syntax = Syntax.PATH, fold: bool = False, exact: bool = False) -> tuple[Pattern, ...]:
     """The patterns `text` stands for: one, or with braces one for each alternative (at most 64).
 
     Args:
         text: the pattern as its author wrote it.
         syntax: which characters are special.
         fold: the repository compares without case.
+        exact: one file is meant, so wildcards and a trailing `/` are refused.
 
     Raises:
         PatternError: anything outside the grammar; `rule` says which part of it.
     """
-    return _parse(text, syntax, fold)
+    return _parse(text, syntax, fold, exact)
 
 
 def ancestors(prefix: str) -> tuple[str, ...]:
@@ -110,15 +123,27 @@ def ancestors(prefix: str) -> tuple[str, ...]:
 
 # Bounded: a claim names its patterns again on every check, hook call and renewal.
 @functools.lru_cache(maxsize=16_384)
-def _parse(text: str, syntax: Syntax, fold: bool) -> tuple[Pattern, ...]:
+def _parse(text: str, syntax: Syntax, fold: bool, exact: bool) -> tuple[Pattern, ...]:
     normal = _normalise(text)
+    if exact:
+        _refuse_many(normal, syntax, text)
     if syntax is Syntax.PATH:
         if "\\" in normal:
             raise PatternError("backslash", "separate segments with / ; paths know no escapes", text)
-        return (_build(normal, text, syntax, fold),)
+        return (_build(normal, text, syntax, fold, exact),)
     # A combining mark after a brace composes with what the alternative put before it.
     alternatives = dict.fromkeys(unicodedata.normalize("NFC", alternative) for alternative in expand(normal))
-    return tuple(_build(alternative, text, syntax, fold) for alternative in alternatives)
+    return tuple(_build(alternative, text, syntax, fold, exact) for alternative in alternatives)
+
+
+def _refuse_many(normal: str, syntax: Syntax, text: str) -> None:
+    """One file is meant: refuse what could stand for more than one."""
+    special, bare = (_PATH_SPECIAL, normal) if syntax is Syntax.PATH else (_MANY, _ESCAPE.sub("", normal))
+    if bad := special.search(bare):
+        advice = "leave out file:, or in scopes write a \\ before it"
+        raise PatternError("exact_wildcard", f"file: is one file, and {bad.group()} stands for more: {advice}", text)
+    if normal.endswith("/"):
+        raise PatternError("exact_directory", "file: is one file: leave out file:, or the / at the end", text)
 
 
 def _normalise(text: str) -> str:
@@ -137,7 +162,7 @@ def _normalise(text: str) -> str:
     return normal
 
 
-def _build(text: str, original: str, syntax: Syntax, fold: bool) -> Pattern:
+def _build(text: str, original: str, syntax: Syntax, fold: bool, exact: bool) -> Pattern:
     """One alternative, compiled. `original` is named in errors."""
     names = _split(text, original)
     tail = Tail.EXACT
@@ -152,11 +177,11 @@ def _build(text: str, original: str, syntax: Syntax, fold: bool) -> Pattern:
     if wild and wild[-1] is DEEP:  # a trailing `/**` is everything strictly below, like a trailing `/`
         tail = Tail.BELOW
         wild.pop()
-    elif not wild and tail is Tail.EXACT:
+    elif not wild and tail is Tail.EXACT and not exact:
         tail = Tail.SELF_OR_BELOW
     prefix = "/".join(literal)
     shape = Shape(prefix, tuple(wild), tail)
-    return Pattern(text, prefix, tail is Tail.SELF_OR_BELOW, syntax, fold, not wild, shape)
+    return Pattern(text, prefix, tail is Tail.SELF_OR_BELOW, exact, syntax, fold, not (wild or exact), shape)
 
 
 def _split(text: str, original: str) -> list[str]:

@@ -24,7 +24,7 @@ _ANY_NAME = Segment((Wild.STAR,))
 class Tail(enum.Enum):
     """What a pattern covers beyond the paths its segments spell."""
 
-    EXACT = "exact"  # those paths only (globs)
+    EXACT = "exact"  # those paths only (globs, and `file:`)
     SELF_OR_BELOW = "self_or_below"  # and all that lies below (literals)
     BELOW = "below"  # only what lies below (a trailing `/` or `/**`)
 

@@ -10,8 +10,8 @@ from tenants.models import TenantForeignKey, TenantModel
 class Attestation(TenantModel):
     """At commit time this content of this path was covered by that claim.
 
-    ``blob`` is the git object id of the content (all zeros for a deletion), so a squash keeps it; ``patch`` is a digest of
-    the path's own changed lines (empty where unknown), so a rebase keeps it. Only what was covered is attested.
+    ``blob`` is the git object id of the content (all zeros for a deletion), so a squash keeps it; ``patch`` is a digest
+    of the path's own changed lines (empty where unknown), so a rebase keeps it. Only what was covered is attested.
     """
 
     PREFIX = "att"

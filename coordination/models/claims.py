@@ -95,7 +95,8 @@ class Ground(TenantModel):
     """One pattern of a claim or of a queue entry: the prefix index that finds candidates for overlap.
 
     ``root`` is the name space (a repository's id, or a digest of kind and reach); ``prefix`` is compared under the
-    "C" collation, so "lies below" is one range scan. ``exact``: that file and nothing below it. ``mode`` and ``holder_id`` are copies, to filter in the index.
+    "C" collation, so "lies below" is one range scan. ``exact``: that file and nothing below it. ``mode`` and
+    ``holder_id`` are copies, to filter in the index.
     """
 
     PREFIX = "gnd"

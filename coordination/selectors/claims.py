@@ -49,7 +49,7 @@ def claim_list(
     limit: int = 50,
     cursor: str | None = None,
 ) -> dict[str, Any]:
-    """Claims, newest first. ``path`` asks who covers one path now."""
+    """Claims, newest first. ``path`` asks who covers one path now; it may be said as answers show it (``file:…``)."""
     principal.require(Permission.READ)
     ref = project_resolve(principal, project)
     if state is not None and state not in STATES:
@@ -77,6 +77,8 @@ def claim_list(
 def _covering(tx: Transaction, principal: Principal, ref: ProjectRef, path: str, repository: str | None) -> list[UUID]:
     known = repositories_of(principal, ref.id)
     found = []
+    if path.startswith(("file:", "path:")):
+        path = path[len("file:") :]
     for candidate in known.values():
         if repository is not None and candidate.slug != repository:
             continue

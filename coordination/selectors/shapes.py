@@ -3,6 +3,7 @@
 from datetime import datetime, timedelta
 from typing import Any
 
+from coordination.engine.ground import in_words
 from coordination.engine.modes import Urgency
 from tenants import ids
 from tenants.db import Row
@@ -34,7 +35,8 @@ def scopes(stored: list[Shape], excepts: list[Shape]) -> list[Shape]:
     for scope in stored:
         if scope.get("dropped"):
             continue
-        taken = [{"pattern": e["pattern"], "symbols": []} for e in excepts if e["scope"] == scope["n"]]
+        kind = scope.get("kind", "")
+        taken = [{"pattern": in_words(kind, e["pattern"]), "symbols": []} for e in excepts if e["scope"] == scope["n"]]
         shown.append(
             {
                 "repository": scope["repository"],

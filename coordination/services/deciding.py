@@ -7,6 +7,7 @@ from uuid import UUID
 
 from coordination.engine import queue as line
 from coordination.engine.decide import Decision, Wanted, decide
+from coordination.engine.ground import written
 from coordination.engine.modes import Urgency, level
 from coordination.engine.queue import Entry
 from coordination.engine.waits import find_cycle, waits_for
@@ -44,7 +45,7 @@ class WaitGraph:
             if conflict.standing.kind == "claim":
                 self._to_holders.setdefault(waiting, set()).add(other)
                 self.stories.setdefault(
-                    (waiting, other), (entry_id, conflict.wanted.pattern.text, conflict.held.pattern.text)
+                    (waiting, other), (entry_id, written(conflict.wanted.pattern), written(conflict.held.pattern))
                 )
 
     def reaches(self, start: str, target: str) -> bool:

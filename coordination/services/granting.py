@@ -7,6 +7,7 @@ from typing import Any
 from uuid import UUID
 
 from coordination.engine.decide import Decision, Standing, Wanted, decide
+from coordination.engine.ground import written
 from coordination.engine.modes import DEFAULT_TTL, Mode
 from coordination.selectors import shapes
 from coordination.services.acting import Acting
@@ -214,7 +215,7 @@ def _shown(
 ) -> Shape:
     excepts = [
         {"scope": scope, "pattern": text}
-        for scope, text in sorted({(g.scope, taken.text) for g in placed.grounds for taken in g.excepts})
+        for scope, text in sorted({(g.scope, written(taken)) for g in placed.grounds for taken in g.excepts})
     ]
     return {
         "id": public,

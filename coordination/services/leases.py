@@ -11,7 +11,7 @@ from uuid import UUID
 from psycopg.types.json import Jsonb
 
 from coordination.engine.decide import Wanted, decide
-from coordination.engine.ground import Ground
+from coordination.engine.ground import Ground, written
 from coordination.engine.modes import Mode
 from coordination.engine.overlap import contains
 from coordination.selectors import shapes
@@ -331,7 +331,7 @@ def _narrow(
             field = f"scopes.{ground.scope}.pattern"
             raise Problem(
                 Code.INVALID,
-                f"{ground.pattern.text} is not within what this claim holds; claim it instead.",
+                f"{written(ground.pattern)} is not within what this claim holds; claim it instead.",
                 errors=[FieldError(field, "not_held", "narrowing only takes ground away")],
             )
         # What was taken out before does not grow back by being asked for in other words.

@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from typing import Any
 from uuid import UUID
 
-from coordination.engine.ground import KINDS, Ground, Reach, split_kind
+from coordination.engine.ground import KINDS, Ground, Reach, split_kind, written
 from coordination.engine.locks import LockKey, plan
 from coordination.engine.patterns import Pattern, PatternError, Syntax, parse
 from coordination.services.requests import ScopeRequest
@@ -94,16 +94,16 @@ def _place_one(
 ) -> tuple[list[Ground], dict[str, Any]]:
     kind, name = split_kind(scope.pattern)
     syntax = Syntax.PATH if scope.literal_syntax else Syntax.SCOPE
-    reach = KINDS[kind].reach
+    known = KINDS[kind]
     found = None
-    if reach is Reach.REPOSITORY:
+    if known.reach is Reach.REPOSITORY:
         found = _repository(where, scope, repository)
-    fold = kind == "path" and found is not None and found.case_insensitive
+    fold = known.shared_space == "path" and found is not None and found.case_insensitive
     root = root_key(where, kind, found)
     if scope.literal_syntax:
-        parse(name, syntax=syntax, fold=fold)  # judged as the caller meant it
+        parse(name, syntax=syntax, fold=fold, exact=known.exact)  # judged as the caller meant it
     text = scoped_text(name, literal_syntax=scope.literal_syntax)
-    patterns = parse(text, syntax=Syntax.SCOPE, fold=fold)
+    patterns = parse(text, syntax=Syntax.SCOPE, fold=fold, exact=known.exact)
     excepts = tuple(p for e in scope.excepts for p in _except(kind, e, fold=fold))
     grounds = [Ground(root, pattern, excepts, number) for pattern in patterns]
     # A path says its kind only where it was needed to tell it from another.
@@ -113,10 +113,11 @@ def _place_one(
 
 
 def _except(kind: str, text: str, *, fold: bool) -> tuple[Pattern, ...]:
-    other, name = split_kind(text)
-    if other != kind:
+    word, name = split_kind(text)
+    other = KINDS[word]
+    if other.shared_space != KINDS[kind].shared_space:
         raise PatternError("except_of_another_kind", f"an exception of {kind} ground must be {kind} too", text)
-    return parse(name, syntax=Syntax.SCOPE, fold=fold)
+    return parse(name, syntax=Syntax.SCOPE, fold=fold, exact=other.exact)
 
 
 def _repository(where: Whereabouts, scope: ScopeRequest, default: str | None) -> RepositoryRef:
@@ -135,7 +136,7 @@ def _repository(where: Whereabouts, scope: ScopeRequest, default: str | None) ->
 
 def root_key(where: Whereabouts, kind: str, repository: RepositoryRef | None) -> str:
     """The name space of a kind of ground, as a UUID in text: a repository's own id for paths, else a digest."""
-    if kind == "path":
+    if KINDS[kind].shared_space == "path":
         assert repository is not None
         return str(repository.id)
     reach = KINDS[kind].reach
@@ -164,6 +165,7 @@ def ground_rows(grounds: Sequence[Ground]) -> list[dict[str, Any]]:
                 "scope": ground.scope,
                 "alternative": alternative,
                 "fold": ground.pattern.fold,
+                "exact": ground.pattern.exact,
             }
         )
     return rows
@@ -171,5 +173,5 @@ def ground_rows(grounds: Sequence[Ground]) -> list[dict[str, Any]]:
 
 def except_rows(grounds: Sequence[Ground]) -> list[dict[str, Any]]:
     """The exceptions of some ground, each once per scope."""
-    pairs = sorted({(ground.scope, taken.text) for ground in grounds for taken in ground.excepts})
+    pairs = sorted({(ground.scope, written(taken)) for ground in grounds for taken in ground.excepts})
     return [{"id": ids.new_id(), "scope": scope, "pattern": text} for scope, text in pairs]

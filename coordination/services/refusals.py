@@ -6,7 +6,7 @@ from typing import Any
 from uuid import UUID
 
 from coordination.engine.decide import Conflict, Decision
-from coordination.engine.ground import Ground
+from coordination.engine.ground import Ground, in_words, written
 from coordination.selectors import shapes
 from coordination.services.deciding import WaitGraph
 from coordination.store import claims, grounds, instances, queue
@@ -24,13 +24,12 @@ def free_scopes(free: Sequence[Ground], shown: Sequence[Shape]) -> list[Shape]:
     scopes: list[Shape] = []
     for ground in free:
         source = shown[ground.scope]
-        prefix = source["kind"]
         scopes.append(
             {
                 "repository": source["repository"],
-                "pattern": prefix + ground.pattern.text,
+                "pattern": in_words(source["kind"], written(ground.pattern)),
                 "symbols": [],
-                "except": [{"pattern": prefix + taken.text, "symbols": []} for taken in ground.excepts],
+                "except": [{"pattern": in_words(source["kind"], written(p)), "symbols": []} for p in ground.excepts],
             }
         )
     return scopes
@@ -55,7 +54,7 @@ def conflicts_shown(
 
 def _conflict(conflict: Conflict, row: Row, shown: Sequence[Shape], scene: Scene, waiting: int) -> Shape:
     is_claim = conflict.standing.kind == "claim"
-    held = next((s["pattern"] for s in row["scopes"] if s["n"] == conflict.held.scope), conflict.held.pattern.text)
+    held = next((s["pattern"] for s in row["scopes"] if s["n"] == conflict.held.scope), written(conflict.held.pattern))
     return {
         "wanted": shown[conflict.wanted.scope]["pattern"],
         "held": held,

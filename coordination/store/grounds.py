@@ -112,9 +112,9 @@ class Place(NamedTuple):
 # `lapses_at` (seconds since 1970) is when a claim ends if its holder is not heard of any more.
 # Laterals with OFFSET 0 and LIMIT 1 leave the planner no other order than index probes: left to its statistics it
 # came to join all ground of the team with every instance.
-_NEAR = """
-SELECT hit.id::text, hit.root::text AS root, hit.pattern, hit.fold, hit.scope, hit.claim_id::text, hit.entry_id::text,
-       hit.holder_id::text, hit.mode, c.narrowable,
+NEAR = """
+SELECT hit.id::text, hit.root::text AS root, hit.pattern, hit.exact, hit.fold, hit.scope, hit.claim_id::text,
+       hit.entry_id::text, hit.holder_id::text, hit.mode, c.narrowable,
        extract(epoch FROM CASE WHEN p.idle_limit_s = 0 THEN c.expires_at
                ELSE least(c.expires_at, h.last_seen + make_interval(secs => p.idle_limit_s + p.grace_s)) END
        )::float AS lapses_at,
@@ -160,12 +160,12 @@ def candidates(tx: Transaction, places: Iterable[Place], *, holder_id: UUID | No
     Claims whose time is over but whose row still says held come with ``live`` false. Below the root itself only the
     ``hostile`` modes are looked at, so a pattern that starts with a wildcard does not drag in everything.
     """
-    return tx.run(_NEAR, _where(tx, places, holder_id, hostile))
+    return tx.run(NEAR, where(tx, places, holder_id, hostile))
 
 
-_LOOK_BY_ID = f"SELECT header.*, (SELECT json_agg(near) FROM ({_NEAR}) AS near) AS near FROM ({HEADER_BY_ID}) AS header"
+_LOOK_BY_ID = f"SELECT header.*, (SELECT json_agg(near) FROM ({NEAR}) AS near) AS near FROM ({HEADER_BY_ID}) AS header"
 _LOOK_BY_CREDENTIAL = (
-    f"SELECT header.*, (SELECT json_agg(near) FROM ({_NEAR}) AS near) AS near FROM ({HEADER_BY_CREDENTIAL}) AS header"
+    f"SELECT header.*, (SELECT json_agg(near) FROM ({NEAR}) AS near) AS near FROM ({HEADER_BY_CREDENTIAL}) AS header"
 )
 
 
@@ -180,12 +180,13 @@ def look(
     hostile: Sequence[str],
 ) -> list[Row]:
     """All a decision needs in one statement, after its locks: the header (store.instances), and ``near``."""
-    names = _where(tx, places, holder_id, hostile)
+    names = where(tx, places, holder_id, hostile)
     names |= {"project": project_id, "instance": instance_id, "credential": credential}
     return tx.run(_LOOK_BY_ID if instance_id else _LOOK_BY_CREDENTIAL, names).fetchall()
 
 
-def _where(tx: Transaction, places: Iterable[Place], holder_id: UUID | None, hostile: Sequence[str]) -> Row:
+def where(tx: Transaction, places: Iterable[Place], holder_id: UUID | None, hostile: Sequence[str]) -> Row:
+    """The parameters of ``NEAR``."""
     up: set[tuple[str, str]] = set()
     down: set[tuple[str, str]] = set()
     for root, prefix in places:
@@ -223,12 +224,12 @@ def dumps(value: object) -> str:
 # A claim's or entry's ground; also a part of the statement that writes a grant (store.claims). A row whose case folding
 # is not its repository's is left out: whoever placed it believed an old setting, and has to place it anew.
 INSERT_FROM_JSON = """
-INSERT INTO coordination_ground (id, team_id, project_id, root, prefix, pattern, scope, alternative, fold, claim_id,
-                                 entry_id, holder_id, mode, active)
-SELECT u.id, %(team)s, %(project)s, u.root, u.prefix, u.pattern, u.scope, u.alternative, u.fold, %(claim)s, %(entry)s,
-       %(holder)s, %(mode)s, true
+INSERT INTO coordination_ground (id, team_id, project_id, root, prefix, pattern, scope, alternative, fold, exact,
+                                 claim_id, entry_id, holder_id, mode, active)
+SELECT u.id, %(team)s, %(project)s, u.root, u.prefix, u.pattern, u.scope, u.alternative, u.fold, u.exact, %(claim)s,
+       %(entry)s, %(holder)s, %(mode)s, true
 FROM jsonb_to_recordset(%(ground)s::jsonb) AS u(id uuid, root uuid, prefix text, pattern text, scope int,
-                                                alternative smallint, fold bool)
+                                                alternative smallint, fold bool, exact bool)
 LEFT JOIN tenants_repository r ON r.team_id = %(team)s AND r.id = u.root
 WHERE r.id IS NULL OR r.case_insensitive = u.fold
 RETURNING 1
@@ -259,7 +260,7 @@ def of_entries(tx: Transaction, entry_ids: Sequence[UUID]) -> list[Row]:
     """All ground of some queue entries, with its exceptions."""
     return tx.run(
         """
-        SELECT g.root::text AS root, g.pattern, g.fold, g.scope, g.entry_id,
+        SELECT g.root::text AS root, g.pattern, g.exact, g.fold, g.scope, g.entry_id,
                (SELECT array_agg(x.pattern) FROM coordination_groundexcept x
                 WHERE x.team_id = g.team_id AND x.entry_id = g.entry_id AND x.scope = g.scope) AS excepts
         FROM coordination_ground g WHERE g.team_id = %s AND g.entry_id = ANY(%s) ORDER BY g.scope, g.alternative
@@ -272,7 +273,7 @@ def of_claims(tx: Transaction, claim_ids: Sequence[UUID], *, ended: bool = False
     """All active ground of some claims (or what they once had, ``ended``), with its exceptions."""
     return tx.run(
         """
-        SELECT g.root::text AS root, g.prefix, g.pattern, g.fold, g.scope, g.alternative, g.claim_id,
+        SELECT g.root::text AS root, g.prefix, g.pattern, g.exact, g.fold, g.scope, g.alternative, g.claim_id,
                (SELECT array_agg(x.pattern) FROM coordination_groundexcept x
                 WHERE x.team_id = g.team_id AND x.claim_id = g.claim_id AND x.scope = g.scope) AS excepts
         FROM coordination_ground g WHERE g.team_id = %s AND g.claim_id = ANY(%s) AND (g.active OR %s)

@@ -5,7 +5,7 @@ from dataclasses import dataclass, field
 from uuid import UUID
 
 from coordination.engine.decide import Standing, Wanted, decide
-from coordination.engine.ground import Ground
+from coordination.engine.ground import Ground, read
 from coordination.engine.modes import Mode, Urgency, compatible
 from coordination.engine.patterns import Syntax, parse
 from coordination.engine.queue import Entry
@@ -15,10 +15,13 @@ from tenants.db import Row, Transaction
 
 
 def ground_of(row: Row) -> Ground:
-    """One ground row (root, pattern, fold, scope, excepts) as the engine's ground. Stored text is in scope syntax."""
+    """One ground row (root, pattern, exact, fold, scope, excepts) as the engine's ground.
+
+    Stored text is in scope syntax.
+    """
     fold = row["fold"]
-    pattern = parse(row["pattern"], syntax=Syntax.SCOPE, fold=fold)[0]
-    excepts = tuple(taken for text in row["excepts"] or () for taken in parse(text, syntax=Syntax.SCOPE, fold=fold))
+    pattern = parse(row["pattern"], syntax=Syntax.SCOPE, fold=fold, exact=row["exact"])[0]
+    excepts = tuple(taken for text in row["excepts"] or () for taken in read(text, fold=fold))
     return Ground(row["root"], pattern, excepts, row["scope"])
 
 

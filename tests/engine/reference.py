@@ -3,7 +3,7 @@
 `slow_matches` is the definition of the grammar (claims.md, Patterns), by recursion. `slow_meets` is an
 explicit automaton over the alphabet `abc/`, built of sets of nodes, explored until it is exhausted: exact for
 patterns that name no other character, since `c` stands for every character they do not name (patterns of the
-tests leave it out).
+tests leave it out). `file:` before a path makes it that path alone.
 """
 
 from __future__ import annotations
@@ -14,6 +14,7 @@ from collections.abc import Iterable, Sequence
 
 LETTERS = "abc"
 ANY = frozenset(LETTERS)
+FILE = "file:"
 
 # A token: the letters it takes, and whether it repeats (a star).
 Token = tuple[frozenset[str], bool]
@@ -60,6 +61,8 @@ def _members(inside: str) -> frozenset[str]:
 @functools.cache
 def slow_matches(text: str, path: str) -> bool:
     """The definition: is `path` covered by `text`?"""
+    if text.startswith(FILE):
+        return path == text.removeprefix(FILE)
     return any(_covers(one.split("/"), path.split("/")) for one in expand(text))
 
 
@@ -117,6 +120,8 @@ class _Nfa:
 
     def _pattern(self, text: str) -> int:
         start = at = self.node()
+        exact = text.startswith(FILE)
+        text = text.removeprefix(FILE)
         names = text.split("/")
         plain = not any(special in text for special in "*?[")
         below = names[-1] in ("", "**")
@@ -134,7 +139,7 @@ class _Nfa:
             self._below(at)
         else:
             self.accept.add(at)
-            if plain:
+            if plain and not exact:
                 self._below(self._edge(at, "/"))
         return start
 

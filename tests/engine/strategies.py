@@ -20,8 +20,8 @@ def examples(count: int) -> settings:
 
 
 def one(text: str, *, syntax: Syntax = Syntax.SCOPE, fold: bool = False) -> Pattern:
-    """The only pattern `text` stands for."""
-    (pattern,) = parse(text, syntax=syntax, fold=fold)
+    """The only pattern `text` stands for; with `file:` before it, that file alone."""
+    (pattern,) = parse(text.removeprefix("file:"), syntax=syntax, fold=fold, exact=text.startswith("file:"))
     return pattern
 
 
@@ -40,8 +40,9 @@ _globs = st.builds(
     st.lists(names, min_size=1, max_size=4),
     st.sampled_from(["", "", "", "/", "/**"]),
 )
+file_texts = literal_paths.map(lambda path: "file:" + path)
 # Patterns over `a` and `b` without braces: one Pattern each.
-simple_texts = st.one_of(literal_paths, literal_paths.map(lambda path: path + "/"), _globs)
+simple_texts = st.one_of(literal_paths, literal_paths.map(lambda path: path + "/"), file_texts, _globs)
 # And with braces.
 brace_texts = st.builds(
     lambda before, choices, after: before + "{" + ",".join(choices) + "}" + after,
@@ -55,7 +56,8 @@ modes = st.sampled_from(Mode)
 # names.
 _NAMES = ["a", "b", "ab", "*", "a*", "?", "[!a]", "**"]
 _ROWS = ["/".join(row) for size in (1, 2) for row in itertools.product(_NAMES, repeat=size)]
-_patterns = st.sampled_from([one(row + end) for row in _ROWS for end in ("", "/")])
+_FILES = ["file:" + row for row in _ROWS if not set(row) & set("*?[")]
+_patterns = st.sampled_from([one(text) for text in [*(row + end for row in _ROWS for end in ("", "/")), *_FILES]])
 grounds = st.builds(
     Ground,
     root=st.sampled_from("rrrs"),

@@ -262,6 +262,9 @@ def test_urgency_is_spoken_by_label_and_ages_to_blocking() -> None:
         ("task:KEY-12", ("task", "KEY-12")),
         ("path:weird:file", ("path", "weird:file")),
         ("path:branch:main", ("path", "branch:main")),
+        ("file:README.md", ("file", "README.md")),
+        ("file:a:b", ("file", "a:b")),
+        ("path:file:a", ("path", "file:a")),
         ("src/a:b", ("path", "src/a:b")),
         ("*:b", ("path", "*:b")),
         (":b", ("path", ":b")),
@@ -280,6 +283,7 @@ def test_a_scope_is_a_kind_and_a_name(text: str, expected: tuple[str, str]) -> N
         ("Branch:main", "unknown_kind"),
         ("branch:", "empty"),
         ("path:", "empty"),
+        ("file:", "empty"),
         ("git:HEAD~1", "unknown_name"),
     ],
 )
@@ -295,7 +299,7 @@ def test_an_unknown_kind_or_name_is_refused_with_advice(text: str, rule: str) ->
 def test_kinds_reach_as_far_as_the_design_says() -> None:
     reaches = {reach: {k.name for k in KINDS.values() if k.reach is reach} for reach in Reach}
     assert reaches == {
-        Reach.REPOSITORY: {"path", "branch", "migration"},
+        Reach.REPOSITORY: {"path", "file", "branch", "migration"},
         Reach.PROJECT: {"env", "build", "contract", "task"},
         Reach.HOST: {"port"},
         Reach.WORKTREE: {"git"},

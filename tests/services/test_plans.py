@@ -65,6 +65,11 @@ def _claim_glob(full: Full) -> Any:
     return lambda: claim(full.one, f"{path}/**", f"{path}x/*.py", "branch:main")
 
 
+def _claim_file(full: Full) -> Any:
+    path = full.path()
+    return lambda: claim(full.one, f"file:{path}")
+
+
 def _refused(full: Full) -> Any:
     return lambda: claim(full.one, seeded_path(7))
 
@@ -146,6 +151,7 @@ def _publish(full: Full) -> Any:
 CALLS: list[Callable[[Full], Callable[[], Any]]] = [
     _claim,
     _claim_glob,
+    _claim_file,
     _refused,
     _check,
     _release,
@@ -174,7 +180,7 @@ def test_a_hot_call_goes_by_index_however_much_is_held(full: Full, make: Callabl
 
 @pytest.mark.parametrize(
     ("make", "many"),
-    [(_claim, 3), (_check_free, 1), (_check, 2), (_release, 2), (_renew, 5), (_refused, 4)],
+    [(_claim, 3), (_claim_file, 3), (_check_free, 1), (_check, 2), (_release, 2), (_renew, 5), (_refused, 4)],
     ids=lambda value: getattr(value, "__name__", str(value)).strip("_"),
 )
 def test_a_hot_call_runs_as_few_statements_as_it_needs(

@@ -40,7 +40,10 @@ class Except(Body):
 
 
 class Scope(Body):
-    """Wanted ground. Patterns know ``*``, ``?``, ``**``, classes, braces and ``\\`` as escape."""
+    """Wanted ground. Patterns know ``*``, ``?``, ``**``, classes, braces and ``\\`` as escape.
+
+    ``file:`` before a path without wildcards means that file alone, and nothing below.
+    """
 
     repository: RepositorySlug | None = None
     pattern: str = Field(min_length=1, max_length=4096)
@@ -55,7 +58,8 @@ class Wanted(Body):
         default=None,
         min_length=1,
         max_length=MAX_PATHS,
-        description="Paths or `kind:name`; only `*`, `?`, `**` and a trailing `/` are special.",
+        description="Paths or `kind:name`; only `*`, `?`, `**` and a trailing `/` are special. A path covers what is"
+        " below it, too; `file:` before it means that file alone.",
     )
     scopes: list[Scope] | None = Field(default=None, min_length=1, max_length=MAX_SCOPES)
     repository: RepositorySlug | None = Field(default=None, description="Absent: the project's default.")
@@ -185,7 +189,7 @@ class HeldExcept(Reply):
 
 
 class HeldScope(Reply):
-    """Ground as held: a pattern in a repository (or ``kind:name``), minus exceptions."""
+    """Ground as held: a pattern in a repository (or ``kind:name``, or ``file:path``), minus exceptions."""
 
     repository: str | None
     pattern: str
