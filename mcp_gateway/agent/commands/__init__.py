@@ -1,0 +1,1 @@
+"""What `interlock` can do: one module for each command, imported when it is asked for."""
