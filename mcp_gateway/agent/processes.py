@@ -31,7 +31,6 @@ class Kind(Enum):
     OTHER = "other"
 
 
-
 def _names(text: str) -> frozenset[str]:
     return frozenset(text.split())
 

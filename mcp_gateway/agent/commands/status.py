@@ -1,6 +1,7 @@
 """`interlock status`."""
 
 from argparse import ArgumentParser, Namespace
+
 from mcp_gateway.agent.context import Context
 from mcp_gateway.agent.output import EXIT_YES
 
