@@ -164,7 +164,9 @@ _PROJECTS: Mapping[str, EventType] = {
     "project.created": EventType("project", "A project was made.", ({"slug": "web", "name": "Web"},)),
     "project.changed": EventType("project", "Its name was changed.", ({"changes": {"name": ["Web", "Website"]}},)),
     "policy.changed": EventType(
-        "project", "Its policy was changed: from, to.", ({"changes": {"idle_limit_seconds": [1800, 3600]}},)
+        "project",
+        "Its policy was changed: from, to.",
+        ({"changes": {"idle_limit_seconds": [1800, 3600], "guard_policy": ["auto-claim", "strict"]}},),
     ),
     "project.frozen": EventType(
         "project", "All grants were stopped.", ({"by": "Ada Lovelace", "reason": "release day"},), inbox="everybody"

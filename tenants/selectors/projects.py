@@ -129,7 +129,8 @@ def project_get(principal: Principal, slug: str) -> dict[str, Any]:
     return project_show(found)
 
 
-# Public name of each policy field -> column (claims.md, "Life of a claim" and "Limits").
+# Public name of each policy field -> column (claims.md, "Life of a claim", "Limits", "Verification"; agent.md,
+# "Enforcement at the moment of the edit").
 POLICY: Mapping[str, str] = {
     "idle_limit_seconds": "idle_limit_s",
     "grace_seconds": "grace_s",
@@ -137,6 +138,15 @@ POLICY: Mapping[str, str] = {
     "max_claims_per_agent": "max_claims_per_agent",
     "max_queued_per_agent": "max_queued_per_agent",
     "takeover_needs_reason": "takeover_needs_reason",
+    "guard_policy": "guard_policy",
+    "guard_offline": "guard_offline",
+    "verify_policy": "verify_policy",
+}
+# What the policies that are words may be.
+CHOICES: Mapping[str, tuple[str, ...]] = {
+    "guard_policy": ("observe", "auto-claim", "strict"),
+    "guard_offline": ("open", "closed"),
+    "verify_policy": ("off", "warn", "enforce"),
 }
 
 

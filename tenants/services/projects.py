@@ -115,6 +115,9 @@ def _policy_columns(policy: Mapping[str, Any]) -> dict[str, Any]:
     for name, value in policy.items():
         if name not in selectors.POLICY:
             errors.append(FieldError(f"policy.{name}", "unknown_field", "There is no such policy."))
+        elif (choices := selectors.CHOICES.get(name)) is not None:
+            if value not in choices:
+                errors.append(FieldError(f"policy.{name}", "unknown", f"One of {', '.join(choices)}."))
         elif name not in _LARGEST:
             if not isinstance(value, bool):
                 errors.append(FieldError(f"policy.{name}", "wrong_type", "true or false."))

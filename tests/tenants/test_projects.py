@@ -111,6 +111,53 @@ def test_bad_policies_are_refused_by_field(policy):
     assert problem.errors[0].field == f"policy.{next(iter(policy))}"
 
 
+def test_the_words_of_the_guard_and_of_verification_are_changed_like_limits():
+    place, owner = make_team()
+    words = ("guard_policy", "guard_offline", "verify_policy")
+    assert [project_get(owner, "main")["policy"][word] for word in words] == ["auto-claim", "open", "warn"]
+    asked = {"guard_policy": "strict", "guard_offline": "closed", "verify_policy": "enforce"}
+    changed = project_change(owner, "main", policy=asked)
+    assert {word: changed["policy"][word] for word in words} == asked
+    [told_of] = told(place, "policy.changed")
+    assert told_of["changes"] == {
+        "guard_policy": ["auto-claim", "strict"],
+        "guard_offline": ["open", "closed"],
+        "verify_policy": ["warn", "enforce"],
+    }
+    project_change(owner, "main", policy={"guard_policy": "strict"})
+    assert len(told(place, "policy.changed")) == 1  # nothing changed
+
+
+@pytest.mark.parametrize(
+    ("policy", "value", "choices"),
+    [
+        ("guard_policy", "off", "observe, auto-claim, strict"),
+        ("guard_policy", "", "observe, auto-claim, strict"),
+        ("guard_policy", True, "observe, auto-claim, strict"),
+        ("guard_policy", ["strict"], "observe, auto-claim, strict"),
+        ("guard_offline", "Open", "open, closed"),
+        ("verify_policy", None, "off, warn, enforce"),
+        ("verify_policy", 0, "off, warn, enforce"),
+    ],
+)
+def test_a_word_that_is_no_choice_is_refused_with_the_choices(policy, value, choices):
+    _, owner = make_team()
+    problem = refusal(project_change, owner, "main", policy={policy: value})
+    assert (problem.code, problem.errors[0].field) == (Code.INVALID, f"policy.{policy}")
+    assert choices in problem.errors[0].detail
+    assert project_get(owner, "main")["version"] == 1
+
+
+def test_every_policy_is_a_number_a_choice_or_yes_and_no():
+    _, owner = make_team()
+    shown = project_get(owner, "main")["policy"]
+    assert {name for name, value in shown.items() if isinstance(value, str)} == set(selectors.CHOICES)
+    assert all(shown[name] in choices for name, choices in selectors.CHOICES.items())
+    for name, choices in selectors.CHOICES.items():
+        for choice in choices:
+            assert project_change(owner, "main", policy={name: choice})["policy"][name] == choice
+
+
 def test_a_policy_change_waits_for_the_projects_lock(monkeypatch):
     place, owner = make_team()
     locked = []

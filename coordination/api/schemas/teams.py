@@ -1,6 +1,6 @@
 """Who is asking, teams, projects, repositories, tokens, members."""
 
-from typing import Annotated
+from typing import Annotated, Literal
 
 from pydantic import Field
 
@@ -18,6 +18,24 @@ from coordination.api.schemas.base import (
 
 _Seconds = Annotated[int, Field(ge=0, le=366 * 24 * 3600)]
 _Count = Annotated[int, Field(ge=0, le=1_000_000)]
+GuardPolicy = Annotated[
+    Literal["observe", "auto-claim", "strict"],
+    Field(
+        description="At the moment of an edit. observe: foreign ground is told, nothing is refused. auto-claim: what"
+        " nobody holds is claimed by the first edit. strict: only what is held already may be edited."
+    ),
+]
+GuardOffline = Annotated[
+    Literal["open", "closed"],
+    Field(description="When the guard cannot ask this server. open: the edit goes on. closed: it waits until it can."),
+]
+VerifyPolicy = Annotated[
+    Literal["off", "warn", "enforce"],
+    Field(
+        description="What a verification answers. off: always pass. warn: fail for what is somebody else's, warn for"
+        " what is merely not covered. enforce: fail for both."
+    ),
+]
 
 
 class MeQuery(Query):
@@ -44,6 +62,9 @@ class PolicyChange(Body):
     max_claims_per_agent: _Count | None = None
     max_queued_per_agent: _Count | None = None
     takeover_needs_reason: bool | None = None
+    guard_policy: GuardPolicy | None = None
+    guard_offline: GuardOffline | None = None
+    verify_policy: VerifyPolicy | None = None
 
 
 class ProjectChange(Body):
@@ -107,7 +128,7 @@ class TeamPage(Page):
 
 
 class Policy(Reply):
-    """A project's limits; 0 means no such limit."""
+    """A project's limits, where 0 means no such limit, and what its guard and its verification insist on."""
 
     idle_limit_seconds: int
     grace_seconds: int
@@ -115,6 +136,9 @@ class Policy(Reply):
     max_claims_per_agent: int
     max_queued_per_agent: int
     takeover_needs_reason: bool
+    guard_policy: GuardPolicy
+    guard_offline: GuardOffline
+    verify_policy: VerifyPolicy
 
 
 class FrozenSince(Reply):
