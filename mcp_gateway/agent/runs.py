@@ -24,6 +24,8 @@ from mcp_gateway.agent.settings import FOLDER, INSTANCE, Settings
 
 _OLD = 24 * 3600.0  # seconds after which the record of a dead process goes
 _MOST_RECORDS = 500
+# What tools call their session in the environment of the commands they start.
+_THREADS = ("CLAUDE_CODE_SESSION_ID", "CODEX_THREAD_ID", "CODEX_SESSION_ID", "GEMINI_SESSION_ID")
 
 
 @dataclass
@@ -77,21 +79,46 @@ def find(
             return Run(named, instance, worktree=_worktree(checkout))
         same.handle = named
         return same
-    here = [run for run in known if run.worktree == _worktree(checkout)]
-    if thread_id:
-        return next((run for run in here if run.thread_id == thread_id), None)
-    chosen = env.get("INTERLOCK_AGENT", "").strip()
-    if chosen:
-        here = [run for run in here if run.agent == chosen]
-    found = _of(here, processes.session(processes.ancestors())) if here else []
+    found = _meant(known, checkout, env, thread_id)
     return found[0] if len(found) == 1 else None
+
+
+def _meant(known: Sequence[Run], checkout: Checkout | None, env: Mapping[str, str], thread_id: str) -> list[Run]:
+    """The runs that could be this session's: those of this worktree go before those of the repository's others.
+
+    A session that steps into another worktree is still the same session.
+    """
+    chain = processes.session(processes.ancestors()) if known else []
+    chosen = env.get("INTERLOCK_AGENT", "").strip()
+    for runs in ([run for run in known if run.worktree == _worktree(checkout)], known):
+        if thread_id:
+            found = _of([run for run in runs if run.thread_id == thread_id], chain)
+        else:
+            found = _told(_of([run for run in runs if not chosen or run.agent == chosen], chain), env)
+        if found:
+            return found
+    return []
+
+
+def _told(runs: list[Run], env: Mapping[str, str]) -> list[Run]:
+    """Of several sessions in one process, the one that the tool names to what it starts.
+
+    Asked for only then: a session that was started by another one may have inherited the other's name.
+    """
+    threads = {env.get(name, "").strip() for name in _THREADS} - {""}
+    return [run for run in runs if run.thread_id in threads] or runs if len(runs) > 1 else runs
 
 
 def rivals(settings: Settings, checkout: Checkout | None) -> list[Run]:
     """The runs that could be meant when `find` found none because there are several."""
-    here = [run for run in _records(settings) if run.worktree == _worktree(checkout)]
-    found = _of(here, processes.session(processes.ancestors()))
+    found = _meant(_records(settings), checkout, os.environ, "")
     return found if len(found) > 1 else []
+
+
+def beside(settings: Settings, thread_id: str) -> list[Run]:
+    """The other sessions recorded for this very process: what it was before a `/clear`, or hosts besides."""
+    others = [run for run in _records(settings) if run.thread_id != thread_id]
+    return _of(others, processes.session(processes.ancestors())) if others else []
 
 
 def _of(runs: Sequence[Run], chain: Sequence[Process]) -> list[Run]:
@@ -117,16 +144,22 @@ def record(settings: Settings, run: Run) -> None:
     with contextlib.suppress(OSError):
         _make(folder)
         for known, file in _files(folder):
-            if known is not None and known.instance == run.instance and file.name != _name(run):
+            same = known is not None and known.instance == run.instance and file.name != _name(run)
+            if same and known is not None and not _another_copy(known, run):
                 file.unlink(missing_ok=True)
         write_private(folder / _name(run), json.dumps(asdict(run)))
         _prune(folder)
 
 
+def _another_copy(known: Run, run: Run) -> bool:
+    """An older copy of a run that still works: it keeps its own handle, and is refused by it."""
+    return known.owner is not None and known.owner != run.owner and processes.alive(known.owner)
+
+
 def forget(settings: Settings, run: Run) -> None:
-    """Take a run's record away; one that is not there is fine."""
+    """Take a run's record away; one that is not there is fine. Another copy's record is that one's."""
     for known, file in _files(folder_of(settings)):
-        if known is not None and known.instance == run.instance:
+        if known is not None and known.instance == run.instance and known.owner == run.owner:
             with contextlib.suppress(OSError):
                 file.unlink(missing_ok=True)
 
