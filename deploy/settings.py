@@ -88,6 +88,8 @@ BASE_URL = env("BASE_URL", "http://127.0.0.1:8000").rstrip("/")
 _HOST = urlsplit(BASE_URL).hostname or "localhost"
 ALLOWED_HOSTS = [h for h in env("ALLOWED_HOSTS", f"{_HOST},localhost,127.0.0.1,[::1]").split(",") if h]
 CSRF_TRUSTED_ORIGINS = [BASE_URL]
+# Pages of other origins that may speak MCP from a browser; whatever is no browser sends no Origin.
+MCP_ORIGINS = [origin.rstrip("/") for origin in env("MCP_ORIGINS", "").split(",") if origin]
 HTTPS = BASE_URL.startswith("https://")
 SESSION_COOKIE_SECURE = CSRF_COOKIE_SECURE = HTTPS
 SESSION_COOKIE_HTTPONLY = True
@@ -197,11 +199,12 @@ REST_FRAMEWORK = {
 # The hot doors (ADR 0004): how many threads, and how many of them one team or project may hold at once.
 HOT_THREADS = env_int("HOT_THREADS", 8)
 HOT_THREADS_PER_TEAM = env_int("HOT_THREADS_PER_TEAM", max(1, HOT_THREADS - 2))
+HOT_THREADS_IN_COMPANY = env_int("HOT_THREADS_IN_COMPANY", max(1, HOT_THREADS // 4))
 MAX_BODY_BYTES = env_int("MAX_BODY_BYTES", 2 * 1024 * 1024)
 # How often an address, or the beginning of a token, may fail to authenticate in a minute; open event streams of a team.
 AUTH_FAILURES_PER_MINUTE = env_int("AUTH_FAILURES_PER_MINUTE", 20)
 STREAMS_PER_TEAM = env_int("STREAMS_PER_TEAM", 2000)
-# Requests a second of one team and of one token, with ten seconds' worth of burst; 0 = no limit.
+# Requests a second of one team and of one token, with three seconds' worth of burst; 0 = no limit.
 RATE_LIMIT_TEAM = env_int("RATE_LIMIT_TEAM", 400)
 RATE_LIMIT_TOKEN = env_int("RATE_LIMIT_TOKEN", 200)
 

@@ -6,6 +6,7 @@ requests of a team share threads, rate and failed attempts, whichever door they 
 
 import asyncio
 import logging
+import random
 import time
 from collections.abc import Callable
 from functools import partial
@@ -28,6 +29,9 @@ from tenants.problems import Problem
 log = logging.getLogger("interlock.api")
 
 _SEEN_SIZE = 20_000
+# How long a refusal for too many requests takes at least (at most twice that), and for how many at once.
+SLOW_DOWN_S = 0.25
+_MOST_SLOWED = 2000
 # Of a request; the last of a name counts.
 Given = dict[bytes, bytes]
 Who = Callable[[], Principal]
@@ -62,6 +66,7 @@ class Admission:
         self._pool: FairPool | None = None
         self._loop: asyncio.AbstractEventLoop | None = None
         self._seen: dict[str, Caller] = {}
+        self._slowed = 0
         metrics.pool_queued.set_function(lambda: self._pool.queued if self._pool else 0)
         metrics.pool_running.set_function(lambda: self._pool.running if self._pool else 0)
 
@@ -75,7 +80,13 @@ class Admission:
             # One project leaves its team a thread for the others.
             per_project = max(1, per_team - 1)
             hub.subscribe((), _nothing)  # starts listening: a revoked token must be heard of without a wait open
-            self._pool = FairPool(loop, threads=settings.HOT_THREADS, per_team=per_team, per_project=per_project)
+            self._pool = FairPool(
+                loop,
+                threads=settings.HOT_THREADS,
+                per_team=per_team,
+                per_project=per_project,
+                in_company=settings.HOT_THREADS_IN_COMPANY,
+            )
         return self._pool
 
     def drain(self) -> None:
@@ -110,9 +121,20 @@ class Admission:
         principal = await self._stranger(who, address)
         return Guest(Caller(principal.team_id, principal.actor.id), who)
 
-    def rate(self, guest: Guest) -> Headers:
-        """Count one request. The headers that say what is left; raises Problem ``rate_limited``."""
-        return self.limiter.take(guest.caller.team_id, guest.caller.token_id)
+    async def rate(self, guest: Guest) -> Headers:
+        """Count one request. The headers that say what is left; raises Problem ``rate_limited``, and not at once:
+        who asks again without waiting would cost more than who is served.
+        """
+        try:
+            return self.limiter.take(guest.caller.team_id, guest.caller.token_id)
+        except Problem:
+            if self._slowed < _MOST_SLOWED:
+                self._slowed += 1
+                try:
+                    await asyncio.sleep(SLOW_DOWN_S * (1 + random.random()))  # noqa: S311 - spreads a herd
+                finally:
+                    self._slowed -= 1
+            raise
 
     async def run(self, guest: Guest, project: str | None, function: Callable[..., Any], *arguments: Any) -> Any:
         """``function(*arguments)`` on a thread, in the lane of the guest's team and this project."""

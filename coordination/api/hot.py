@@ -101,7 +101,7 @@ class HotDoor:
         try:
             route, params = self.router.find(scope["method"], context.path)
             guest = await self._admit(route, params, scope, headers)
-            extra = self.admission.rate(guest)
+            extra = await self.admission.rate(guest)
             request = _Request(route, params, context, guest.who)
             given = await self._ask(request, guest, headers, receive)
             if route.follow is not None and isinstance(given, Answer):

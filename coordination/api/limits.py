@@ -14,7 +14,7 @@ from django.conf import settings
 
 from tenants.problems import Code, Problem
 
-BURST_S = 10
+BURST_S = 3
 _MANY = 50_000
 # Characters of a token that failed attempts are counted by: kind and a little of the body, never enough to
 # guess by.

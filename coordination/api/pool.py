@@ -20,6 +20,8 @@ from tenants.problems import Code, Problem
 log = logging.getLogger(__name__)
 
 BACKLOG = 2000
+# So long after two teams took turns, both still count as being about.
+COMPANY_S = 1.0
 _Job = tuple["_Project", Callable[..., Any], tuple[Any, ...], "asyncio.Future[Any] | None"]
 
 
@@ -78,6 +80,8 @@ class _Team:
 class FairPool:
     """``threads`` threads; at most ``per_team`` of them for one team and ``per_project`` for one project.
 
+    While several teams are about, each may run only ``in_company`` at once: what runs cannot be interrupted, so a
+    flooding team's jobs on all cores would be felt by everybody else's, however soon those get a thread.
     ``backlog`` bounds what one team may have waiting; more is refused as ``busy``.
     """
 
@@ -88,12 +92,18 @@ class FairPool:
         threads: int,
         per_team: int,
         per_project: int | None = None,
+        in_company: int | None = None,
         backlog: int = BACKLOG,
+        clock: Callable[[], float] = time.monotonic,
     ) -> None:
         self.mailbox = Mailbox(loop)
         self._loop = loop
         self._per_team = max(1, min(per_team, threads))
         self._per_project = max(1, min(per_project or self._per_team, self._per_team))
+        self._in_company = max(1, min(in_company or self._per_team, self._per_team))
+        self._latest: Hashable = None  # the team that asked last
+        self._company_until = 0.0
+        self._clock = clock
         self._backlog = backlog
         self._lock = threading.Lock()
         self._teams: dict[Hashable, _Team] = {}
@@ -164,7 +174,8 @@ class FairPool:
             if project is None:
                 project = team.projects[project_key] = _Project(project_key, team)
             job = (project, function, arguments, future)
-            if self._idle and team.running < self._per_team and project.running < self._per_project:
+            self._notice(team_key)
+            if self._idle and not team.queued and team.running < self._most() and project.running < self._per_project:
                 # A thread is idle, so whatever waits is held back by a limit: this one goes ahead of nobody.
                 self._idle -= 1
                 team.running += 1
@@ -180,7 +191,30 @@ class FairPool:
                 team.turn.append(project)
             project.jobs.append(job)
             team.queued += 1
+            self._hand_out()
             return True
+
+    def _notice(self, team: Hashable) -> None:
+        """Whether there is company: two teams have asked within a moment."""
+        if team != self._latest:
+            if self._latest is not None:
+                self._company_until = self._clock() + COMPANY_S
+            self._latest = team
+
+    def _most(self) -> int:
+        """How many threads one team may have now."""
+        if self._in_company < self._per_team and self._clock() < self._company_until:
+            return self._in_company
+        return self._per_team
+
+    def _hand_out(self) -> None:
+        """Give idle threads what the limits allow by now; the lock is held."""
+        while self._idle and self._turn:
+            job = self._take()
+            if job is None:
+                return
+            self._idle -= 1
+            self._handed.put(job)
 
     def _work(self) -> None:
         finished: _Project | None = None
@@ -210,6 +244,7 @@ class FairPool:
                 self._forget(finished)
             job = self._take()
             if job is not None:
+                self._hand_out()  # company may have left since
                 return job
             if self._stopping:
                 return None
@@ -218,9 +253,10 @@ class FairPool:
 
     def _take(self) -> _Job | None:
         """The next job that limits allow, teams in turn and projects in turn; the lock is held."""
+        most = self._most()
         for _ in range(len(self._turn)):
             team = self._turn.popleft()
-            job = self._take_of(team) if team.running < self._per_team else None
+            job = self._take_of(team) if team.running < most else None
             if team.queued:
                 self._turn.append(team)
             if job is not None:

@@ -100,17 +100,17 @@ def test_a_bucket_gives_its_burst_then_its_rate():
 
 
 def test_limits_name_the_tighter_of_team_and_token_and_say_when_to_come_again():
-    limiter = Limiter(3, 2)
+    limiter = Limiter(10, 5)
     headers = dict(limiter.take("team", "token"))
-    assert headers[b"ratelimit-policy"] == b'"token";q=20;w=10, "team";q=30;w=10'
-    assert re.fullmatch(rb'"token";r=19;t=\d+', headers[b"ratelimit"])
-    assert (headers[b"x-ratelimit-limit"], headers[b"x-ratelimit-remaining"]) == (b"20", b"19")
-    for _ in range(19):
+    assert headers[b"ratelimit-policy"] == b'"token";q=15;w=3, "team";q=30;w=3'
+    assert re.fullmatch(rb'"token";r=14;t=\d+', headers[b"ratelimit"])
+    assert (headers[b"x-ratelimit-limit"], headers[b"x-ratelimit-remaining"]) == (b"15", b"14")
+    for _ in range(14):
         limiter.take("team", "token")
     problem = refused(limiter.take, "team", "token")
     assert problem.status == 429 and int(problem.headers["Retry-After"]) >= 1
     assert problem.headers["x-ratelimit-remaining"] == "0"
-    for _ in range(10):
+    for _ in range(15):
         limiter.take("team", "another token")
     assert refused(limiter.take, "team", "a third token").extra["limited"] == "team"
     assert Limiter(0, 0).take("team", "token") == []

@@ -9,7 +9,7 @@ from coordination.api.pool import FairPool
 from tenants.problems import Problem
 
 
-async def _pool(**limits: int) -> FairPool:
+async def _pool(**limits) -> FairPool:
     return FairPool(asyncio.get_running_loop(), **limits)
 
 
@@ -40,6 +40,30 @@ def test_a_flooding_team_leaves_threads_and_turns_to_another():
         assert (pool.running, pool.queued) == (2, 48)
         gate.set()
         await asyncio.gather(*flood)
+        pool.drain()
+
+    _run(test)
+
+
+@pytest.mark.invariant("INV-24")
+def test_a_team_alone_may_use_what_it_must_share_in_company():
+    async def test():
+        now = 0.0
+        pool = await _pool(threads=4, per_team=4, in_company=1, clock=lambda: now)
+        gate = threading.Event()
+        alone = [pool.run("loud", "x", gate.wait) for _ in range(3)]
+        while pool.running < 3:  # the threads are on their way
+            await asyncio.sleep(0.001)
+        assert await pool.run("quiet", "y", lambda: "at once") == "at once"
+        more = [pool.run("loud", "x", gate.wait) for _ in range(2)]
+        assert pool.queued == 2  # a thread is idle, and kept for company
+        now = 60.0
+        last = pool.run("loud", "x", gate.wait)
+        while pool.running < 4:
+            await asyncio.sleep(0.001)
+        assert pool.queued == 2  # in their order, on the thread that company left
+        gate.set()
+        await asyncio.gather(*alone, *more, last)
         pool.drain()
 
     _run(test)
