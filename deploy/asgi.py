@@ -30,7 +30,7 @@ from coordination.api.routes import ROUTES  # noqa: E402
 from coordination.api.session import principal_of_cookie  # noqa: E402
 from deploy.settings import PUBLIC_KEY  # noqa: E402
 from mcp_gateway import download  # noqa: E402
-from mcp_gateway.asgi import application as mcp  # noqa: E402
+from mcp_gateway.asgi import McpDoor  # noqa: E402
 from tenants.checks import role_owns_nothing  # noqa: E402
 from tenants.problems import Code, Problem  # noqa: E402
 
@@ -48,6 +48,7 @@ hot = HotDoor(
     session_principal=principal_of_cookie,
 )
 public = PublicDoor()
+mcp = McpDoor(admission)
 
 
 async def no_socket(scope: Scope, receive: Receive, send: Send) -> None:
@@ -71,7 +72,7 @@ async def application(scope: Scope, receive: Receive, send: Send) -> None:
             await hot(scope, receive, send)
         elif public.owns(path):
             await public(scope, receive, send)
-        elif path == "/mcp" or path.startswith("/mcp/"):
+        elif mcp.owns(path):
             await mcp(scope, receive, send)
         elif download.owns(path):
             await download.application(scope, receive, send)
@@ -118,6 +119,7 @@ async def _lifespan(receive: Receive, send: Send) -> None:
         if message["type"] == "lifespan.startup":
             await send({"type": "lifespan.startup.complete"})
         elif message["type"] == "lifespan.shutdown":
+            await mcp.stop()
             admission.drain()
             await send({"type": "lifespan.shutdown.complete"})
             return
