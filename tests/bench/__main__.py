@@ -11,7 +11,21 @@ from tests.bench.context import Bench, Scenario, say
 from tests.bench.launch import DidNotStart, Platform
 from tests.bench.measure import Result
 from tests.bench.places import set_up_django
-from tests.bench.scenarios import cycles, flood, floor, held, hotfile, presence, races, servers, stream, wide
+from tests.bench.scenarios import (
+    command,
+    cycles,
+    flood,
+    floor,
+    guard,
+    held,
+    hotfile,
+    mcp,
+    presence,
+    races,
+    servers,
+    stream,
+    wide,
+)
 
 SCENARIOS: dict[str, Scenario] = {
     "cycles": cycles.run,
@@ -20,6 +34,9 @@ SCENARIOS: dict[str, Scenario] = {
     "wide": wide.run,
     "hotfile": hotfile.run,
     "races": races.run,
+    "guard": guard.run,
+    "mcp": mcp.run,
+    "command": command.run,
     "flood": flood.run,
     "stream": stream.run,
     "presence": presence.run,
