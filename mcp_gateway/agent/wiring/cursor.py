@@ -10,9 +10,9 @@ same edit is asked about twice, which changes nothing but the time it takes.
 
 from mcp_gateway.agent.wiring.tool import Tool, flat
 
-WRITES = "|".join(
-    "Write Edit MultiEdit StrReplace TabWrite EditNotebook NotebookEdit search_replace Delete delete_file ApplyPatch "
-    "apply_patch Shell Bash run_terminal_cmd".split()
+WRITES = (
+    "Write|Edit|MultiEdit|StrReplace|TabWrite|EditNotebook|NotebookEdit|search_replace|Delete|delete_file|ApplyPatch"
+    "|apply_patch|Shell|Bash|run_terminal_cmd"
 )
 COMMAND = "interlock hook cursor"
 

@@ -8,9 +8,10 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from mcp_gateway.agent.wiring import blocks, protocol, servers
+from mcp_gateway.agent.wiring import blocks, servers
 from mcp_gateway.agent.wiring.edits import Edit, block
 from mcp_gateway.agent.wiring.hooks import Hooks
+from mcp_gateway.agent.wiring.protocol import TEXT
 
 
 def nested(command: str, timeout: int, matcher: str = "", *, name: str = "") -> dict[str, Any]:
@@ -79,7 +80,7 @@ class Tool:
         path = self.document
         if path == "CLAUDE.md" and _points_on(top / path):
             path = "AGENTS.md"
-        return block(path, "protocol", blocks.MARKDOWN, protocol.TEXT, self.name, self.head)
+        return block(path, "protocol", blocks.MARKDOWN, TEXT, self.name, self.head)
 
     def edits(self, top: Path, *, http: bool = False) -> list[Edit]:
         """All of them."""
