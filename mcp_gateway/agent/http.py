@@ -17,6 +17,7 @@ from mcp_gateway.agent.transport import ConnectFailed, ConnectionLost, Exchange,
 
 _API = "/api/v1"
 _PASSING = frozenset({502, 503, 504})  # what is worth another try
+_IN_FLIGHT = b'"idempotency_in_flight"'  # an earlier try of this very call, whose connection broke, still runs
 _MOST_PAUSE = 5.0  # seconds between two tries, whatever Retry-After says
 
 
@@ -121,7 +122,8 @@ class Client:
                 pause = None
             else:
                 pause = _retry_after(response.headers)
-                if response.status not in _PASSING or not left or (pause or 0) > _MOST_PAUSE:
+                passing = response.status in _PASSING or (response.status == 409 and _IN_FLIGHT in raw)
+                if not passing or not left or (pause or 0) > _MOST_PAUSE:
                     return self._answer(response.status, dict(response.headers.items()), raw)
             finally:
                 exchange.close()
