@@ -19,9 +19,8 @@ _NOTHING = "/dev/null"
 def patched(text: str) -> tuple[Touch, ...]:
     """The files of a patch in the `*** Begin Patch` format; a moved file goes away where it was."""
     touches: list[Touch] = []
-    for line in text.splitlines():
-        # Headers inside another language's text may be indented; lines of content never start with a star.
-        line = line.strip()
+    # The client trims its lines, too. A line of context that looks like a header is one path too many, never too few.
+    for line in map(str.strip, text.splitlines()):
         for start, action in _ACTIONS:
             path = line[len(start) :].strip() if line.startswith(start) else ""
             if not path:

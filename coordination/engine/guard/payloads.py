@@ -20,7 +20,8 @@ from collections.abc import Callable, Mapping, Sequence
 from typing import Any
 
 from .patches import patched
-from .shell import read_argv, read_command, read_powershell
+from .powershell import read_powershell
+from .shell import read_argv, read_command
 from .types import DELETE as DELETED
 from .types import WRITE, Event, PayloadError, Reading, ToolUse, Touch
 
@@ -219,9 +220,10 @@ def _patch(given: object) -> Reading:
     texts: list[object] = [given]
     if isinstance(given, Mapping):
         texts = [given.get(field) for field in ("command", "input", "patch", "patch_text")]
-    for text in texts:
-        if isinstance(text, Sequence) and not isinstance(text, str):
-            text = next((word for word in text if isinstance(word, str) and "***" in word), None)
+    for words in texts:
+        text = words
+        if isinstance(words, Sequence) and not isinstance(words, str):
+            text = next((word for word in words if isinstance(word, str) and "***" in word), None)
         if isinstance(text, str):
             touches = tuple(touch for touch in patched(text) if _plain(touch.path) and len(touch.path) <= MAX_PATH)
             return Reading(touches, opaque=not touches)

@@ -43,11 +43,14 @@ class Danger:
         verb: the command without its arguments: `git reset --hard`.
         paths: what it is limited to, as written; empty is the whole checkout.
         what: `worktree`, `index`, `stash` or `head`.
+        where: the folder git is told to run in, absolute or relative to the `cwd` of the call; empty is that `cwd`.
+            `paths` are worked out already, relative to the `cwd` of the call.
     """
 
     verb: str
     paths: tuple[str, ...]
     what: str
+    where: str = ""
 
 
 @dataclass(frozen=True, slots=True)
