@@ -111,6 +111,11 @@ def owner(chain: Iterable[Process]) -> Process | None:
     return shell
 
 
+def client(chain: Iterable[Process]) -> Process | None:
+    """The process that calls a hook: the nearest ancestor that is no shell and no wrapper, also one that hosts many."""
+    return next((process for process in chain if kind(process) not in (Kind.SHELL, Kind.WRAPPER)), None)
+
+
 def session(chain: Sequence[Process]) -> list[Process]:
     """The chain without what git started: whatever runs a hook (a hook manager, node) is no session of its own."""
     last = -1

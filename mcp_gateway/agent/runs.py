@@ -25,7 +25,13 @@ from mcp_gateway.agent.settings import FOLDER, INSTANCE, Settings
 _OLD = 24 * 3600.0  # seconds after which the record of a dead process goes
 _MOST_RECORDS = 500
 # What tools call their session in the environment of the commands they start.
-_THREADS = ("CLAUDE_CODE_SESSION_ID", "CODEX_THREAD_ID", "CODEX_SESSION_ID", "GEMINI_SESSION_ID")
+_THREADS = (
+    "CLAUDE_CODE_SESSION_ID",
+    "CODEX_THREAD_ID",
+    "CODEX_SESSION_ID",
+    "CURSOR_CONVERSATION_ID",
+    "GEMINI_SESSION_ID",
+)
 
 
 @dataclass
@@ -92,12 +98,27 @@ def _meant(known: Sequence[Run], checkout: Checkout | None, env: Mapping[str, st
     chosen = env.get("INTERLOCK_AGENT", "").strip()
     for runs in ([run for run in known if run.worktree == _worktree(checkout)], known):
         if thread_id:
-            found = _of([run for run in runs if run.thread_id == thread_id], chain)
+            found = _hosted([run for run in runs if run.thread_id == thread_id], chain)
         else:
-            found = _told(_of([run for run in runs if not chosen or run.agent == chosen], chain), env)
+            mine = [run for run in runs if not chosen or run.agent == chosen]
+            found = _of(mine, chain)
+            if not found and _by_an_editor(env):
+                found = _hosted(mine, chain)
+            found = _told(found, env)
         if found:
             return found
     return []
+
+
+def _hosted(runs: Sequence[Run], chain: Sequence[Process]) -> list[Run]:
+    """Those of the process that calls hooks and starts servers, be it an editor that hosts several sessions."""
+    host = processes.client(chain)
+    return [run for run in runs if (_same(run.owner, host) if run.owner and host else run.owner is host)]
+
+
+def _by_an_editor(env: Mapping[str, str]) -> bool:
+    """Whether an editor's agent runs this command, and not a person in the editor's terminal."""
+    return bool(env.get("CURSOR_AGENT")) or env.get("CURSOR_EXTENSION_HOST_ROLE") == "agent-exec"
 
 
 def _told(runs: list[Run], env: Mapping[str, str]) -> list[Run]:
@@ -118,7 +139,12 @@ def rivals(settings: Settings, checkout: Checkout | None) -> list[Run]:
 def beside(settings: Settings, thread_id: str) -> list[Run]:
     """The other sessions recorded for this very process: what it was before a `/clear`, or hosts besides."""
     others = [run for run in _records(settings) if run.thread_id != thread_id]
-    return _of(others, processes.session(processes.ancestors())) if others else []
+    return _hosted(others, processes.ancestors()) if others else []
+
+
+def earlier(settings: Settings, thread_id: str) -> Run | None:
+    """The latest record of a session, of whatever process: a session that is resumed in a new one is the same run."""
+    return next((run for run in _records(settings) if run.thread_id == thread_id), None)
 
 
 def _of(runs: Sequence[Run], chain: Sequence[Process]) -> list[Run]:
