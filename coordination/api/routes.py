@@ -6,10 +6,11 @@ from collections.abc import Mapping
 from typing import Any
 
 from coordination.api.call import Handler, Route
-from coordination.api.handlers import agents, claims, news, people, repositories, teams
+from coordination.api.handlers import agents, claims, guard, news, people, repositories, teams
 from coordination.api.schemas import agents as agent
 from coordination.api.schemas import checks
 from coordination.api.schemas import claims as ground
+from coordination.api.schemas import guard as guarded
 from coordination.api.schemas import news as told
 from coordination.api.schemas import people as person
 from coordination.api.schemas import teams as team
@@ -175,6 +176,7 @@ _add(
 )
 _add(f"GET {_P}/roster", agents.roster, _READ, {200: agent.Roster})
 _add(f"GET {_P}/sync", agents.sync, _WORK, {200: agent.Sync}, query=agent.SyncQuery, waits=True, hot=True)
+_add(f"POST {_P}/guard", guard.guard, _WORK, {200: guarded.GuardAnswer}, body=guarded.GuardCreate, hot=True)
 
 _section("Claims and the queue")
 _add(

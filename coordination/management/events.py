@@ -121,6 +121,21 @@ _CLAIMS: Mapping[str, EventType] = {
         ),
         inbox="who had to give up",
     ),
+    "change.attested": EventType(
+        "instance",
+        "A run had it stored that contents were covered, mostly at a commit. At most 20 paths and claims are listed.",
+        (
+            {
+                "agent": "ada",
+                "repository": "main",
+                "branch": "agent/ada",
+                "task": "KEY-12",
+                "count": 1,
+                "paths": ["src/auth/login.py"],
+                "claims": [_CLAIM],
+            },
+        ),
+    ),
     "allocation.made": EventType(
         "allocation", "A number was handed out.", ({"pool": "migration", "number": 42, "agent": "ada"},)
     ),
@@ -150,6 +165,34 @@ _AGENTS: Mapping[str, EventType] = {
         inbox="itself",
     ),
     "instance.ended": EventType("instance", "A run ended; its claims were released.", ({"agent": "ada"},)),
+    "guard.started": EventType(
+        "instance",
+        "A session began with a hook call: from here on its edits should be judged. A probe was planted.",
+        ({"agent": "ada", "door": "command", "source": "startup", "policy": "auto-claim"},),
+    ),
+    "guard.refused": EventType(
+        "instance",
+        "An edit or a git command was refused, or under the policy `observe` would have been. `why` is `held`, "
+        "`unclaimed`, `frozen`, `limit`, `danger`, `superseded` or `ended`; at most 20 paths are listed.",
+        (
+            {
+                "agent": "ben",
+                "paths": ["src/auth/login.py"],
+                "verb": "",
+                "held_by": ["ada"],
+                "policy": "auto-claim",
+                "why": "held",
+            },
+        ),
+    ),
+    "guard.probed": EventType(
+        "instance", "The planted probe was tried and refused: the hook fires.", ({"agent": "ada", "door": "http"},)
+    ),
+    "guard.missed": EventType(
+        "instance",
+        "Files were found changed that no guard had judged and no claim of the run covers; at most 20 are listed.",
+        ({"agent": "ada", "paths": ["src/generated.py"], "total": 1},),
+    ),
     "message.posted": EventType(
         "message",
         "A message was sent; its text is in the message, not here.",

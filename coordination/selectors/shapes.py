@@ -4,6 +4,7 @@ from datetime import datetime, timedelta
 from typing import Any
 
 from coordination.engine.ground import in_words
+from coordination.engine.guard.state import guard_state
 from coordination.engine.modes import Urgency
 from tenants import ids
 from tenants.db import Row
@@ -122,4 +123,24 @@ def instance(row: Row, *, resumed: bool = False, cursor: int | None = None) -> S
         "last_seen": row["last_seen"],
         "ended_at": row["ended_at"],
         "cursor": str(row["inbox_cursor"] if cursor is None else cursor),
+        "guard": guard(row),
+    }
+
+
+def guard(row: Row) -> Shape:
+    """What a run's guard is worth, from store.instances' columns (engine.guard.state)."""
+    state = guard_state(
+        policy=row["guard_policy"],
+        door=row["guard_door"],
+        started_at=row["guard_started_at"],
+        judged_at=row["guard_judged_at"],
+        missed_at=row["guard_missed_at"],
+        probe=row["guard_probe"],
+        probed_at=row["guard_probed_at"],
+    )
+    return {
+        "state": state.state,
+        "why": state.why,
+        "door": row["guard_door"],
+        "judged_at": row["guard_judged_at"],
     }

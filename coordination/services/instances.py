@@ -63,7 +63,7 @@ def register(
         "lane": lane,
     }
     with transaction(principal.team_id) as tx:
-        _lock_run(tx, ref, acting.credential(principal), agent, worktree, thread_id)
+        lock_run(tx, ref, acting.credential(principal), agent, worktree, thread_id)
         agent_id = instances.agent_id(tx, ref.id, agent, ids.new_id())
         run = {
             "project": ref.id,
@@ -88,7 +88,7 @@ def _repository_id(principal: Principal, ref: ProjectRef, slug: str | None) -> U
     return known[slug].id
 
 
-def _lock_run(
+def lock_run(
     tx: Transaction, ref: ProjectRef, credential: str, agent: str, worktree: str, thread_id: str | None
 ) -> None:
     """Two registrations of one run at once must not make two instances."""

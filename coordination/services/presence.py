@@ -7,7 +7,7 @@ import logging
 import threading
 from uuid import UUID
 
-from coordination.store import instances
+from coordination.store import guards, instances
 from tenants import auth
 from tenants.db import transaction
 from tenants.problems import Problem
@@ -15,8 +15,11 @@ from tenants.problems import Problem
 log = logging.getLogger(__name__)
 
 FLUSH_S = 1.0
+# When an edit was last judged is written at most so often: it is read in minutes.
+JUDGED_S = 30
 
 _seen: dict[UUID, set[UUID]] = {}
+_judged: dict[UUID, set[UUID]] = {}
 _lock = threading.Lock()
 _thread: threading.Thread | None = None
 
@@ -31,14 +34,24 @@ def note(team_id: UUID, instance_id: UUID, root_id: UUID) -> None:
             _thread.start()
 
 
-def flush() -> None:
-    """Write down who was seen since the last time, a statement a team."""
+def judged(team_id: UUID, instance_id: UUID) -> None:
+    """Remember that the guard has just judged an edit of a run."""
     with _lock:
-        seen = dict(_seen)
+        _judged.setdefault(team_id, set()).add(instance_id)
+
+
+def flush() -> None:
+    """Write down who was seen since the last time, a statement a team; and whose edits were judged."""
+    with _lock:
+        seen, edits = dict(_seen), dict(_judged)
         _seen.clear()
-    for team_id, found in seen.items():
+        _judged.clear()
+    for team_id in seen.keys() | edits.keys():
         with transaction(team_id) as tx:
-            instances.touch(tx, sorted(found))
+            if team_id in seen:
+                instances.touch(tx, sorted(seen[team_id]))
+            if team_id in edits:
+                guards.judged(tx, sorted(edits[team_id]), every_s=JUDGED_S)
     auth.write_used()
 
 

@@ -22,6 +22,14 @@ HEADER_BY_ID = _HEADER.format(which="i.id = %(instance)s")
 HEADER_BY_CREDENTIAL = _HEADER.format(
     which="%(instance)s::uuid IS NULL AND i.credential = %(credential)s AND i.ended_at IS NULL AND i.status <> 'gone'"
 )
+# A run by what a hook knows of it; without a thread, the only one there is. A worktree of null is any.
+HEADER_BY_RUN = _HEADER.format(
+    which="""%(instance)s::uuid IS NULL AND i.credential = %(credential)s AND i.ended_at IS NULL
+       AND i.agent_id = (SELECT a.id FROM coordination_agent a
+                         WHERE a.team_id = p.team_id AND a.project_id = p.id AND a.name = %(agent)s)
+       AND (%(worktree)s::text IS NULL OR i.worktree = %(worktree)s)
+       AND (%(thread)s::text IS NULL OR i.thread_id = %(thread)s)"""
+)
 
 
 def header(tx: Transaction, project_id: UUID, instance_id: UUID | None, credential: str) -> Rows:
@@ -36,8 +44,10 @@ def header(tx: Transaction, project_id: UUID, instance_id: UUID | None, credenti
 
 _COLUMNS = """i.id, i.agent_name, i.agent_id, i.root_id, i.parent_id, i.epoch, i.credential, i.status, i.tool, i.model,
        i.thread_id, i.host, i.worktree, i.branch, i.repository_id, i.capabilities, i.intent, i.lane, i.inbox_cursor,
-       i.registered_at, i.last_seen, i.ended_at, r.slug AS repository"""
+       i.registered_at, i.last_seen, i.ended_at, i.guard_door, i.guard_started_at, i.guard_judged_at, i.guard_missed_at,
+       i.guard_probe, i.guard_probed_at, r.slug AS repository, p.guard_policy"""
 _FROM = """FROM coordination_instance i
+JOIN tenants_project p ON p.team_id = i.team_id AND p.id = i.project_id
 LEFT JOIN tenants_repository r ON r.team_id = i.team_id AND r.id = i.repository_id"""
 
 

@@ -115,6 +115,7 @@ ROWS: dict[str, Row] = {
     "instance_heartbeat": Row(id=lambda w: w.owner.instance),
     "roster": Row(),
     "sync": Row(),
+    "guard": Row(200, {"event": "pre_tool", "session": "s", "touches": [{"path": "a.py"}]}),
     "claim_create": Row(201, {"paths": ["a.py"]}),
     "claim_list": Row(),
     "claim_check": Row(200, {"paths": ["a.py"]}),

@@ -62,6 +62,18 @@ class InstanceQuery(Paged):
     repository: RepositorySlug | None = None
 
 
+class GuardState(Reply):
+    """What the guard of a run is worth, as far as was seen: ``why`` says it in a sentence.
+
+    ``door`` is how its hooks call in: ``command``, ``http``, or empty where none ever has.
+    """
+
+    state: Literal["enforced", "advisory", "blind"]
+    why: str
+    door: str
+    judged_at: Time | None
+
+
 class Instance(Reply):
     """One run of an agent. ``handle`` is what goes into ``Interlock-Instance``."""
 
@@ -86,6 +98,7 @@ class Instance(Reply):
     last_seen: Time
     ended_at: Time | None
     cursor: str
+    guard: GuardState
 
 
 class InstancePage(Page):
