@@ -20,8 +20,7 @@ from collections.abc import Callable, Mapping, Sequence
 from typing import Any
 
 from .patches import patched
-from .powershell import read_powershell
-from .shell import read_argv, read_command
+from .shell import read_argv, read_command, read_powershell
 from .types import DELETE as DELETED
 from .types import WRITE, Event, PayloadError, Reading, ToolUse, Touch
 

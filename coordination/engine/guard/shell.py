@@ -11,13 +11,11 @@ from collections.abc import Sequence
 
 from .calls import Call, program
 from .grammar import Parser
-from .powershell import read_powershell
+from .powershell import statements
 from .programs import PROGRAMS
 from .scope import UNKNOWN, Findings, Scope, expand, single
 from .tree import Assignment, Block, Body, Form, Item, Kind, Redirect, Simple, Unreadable, Word
 from .types import Reading
-
-__all__ = ["Reading", "read_argv", "read_command", "read_powershell"]
 
 # Loops in loops and scripts in scripts are read so far.
 _MAX_STEPS = 2000
@@ -46,6 +44,17 @@ def read_argv(argv: Sequence[str], cwd: str) -> Reading:
     reader = _Reader()
     try:
         reader.run(Call(reader, Scope(cwd, found), program(argv[0]), list(argv[1:])))
+    except Unreadable:
+        found.opaque = True
+    return found.reading()
+
+
+def read_powershell(command: str, cwd: str) -> Reading:
+    """The same for the text of a PowerShell command. Its paths come with `/` between their names."""
+    found = Findings()
+    reader = _Reader()
+    try:
+        statements(command, Scope(cwd, found), reader)
     except Unreadable:
         found.opaque = True
     return found.reading()

@@ -8,6 +8,7 @@ from types import MappingProxyType
 from typing import NamedTuple
 
 from .calls import Call, Program
+from .powershell import statements
 from .scope import UNKNOWN, known
 
 _ASSIGNED = re.compile(r"[A-Za-z_]\w*=")
@@ -161,6 +162,29 @@ def shell(call: Call) -> None:
             call.opaque()
 
 
+def powershell(call: Call) -> None:
+    """`pwsh -Command 'text'`, `cmd /c text`."""
+    args = list(call.args)
+    text: str | None = None
+    while args and text is None:
+        word = args.pop(0).lower()
+        if word in ("-command", "-c", "/c", "/s/c", "/k"):
+            text = " ".join(args)
+        elif word in ("-encodedcommand", "-enc", "-e", "-ec"):
+            text = UNKNOWN
+        elif word in ("-executionpolicy", "-ep", "-ex", "-workingdirectory", "-wd", "-version", "-outputformat"):
+            args = args[1:]
+        elif not word.startswith(("-", "/")):
+            # The older one takes a command where the newer one takes a file.
+            text = " ".join([word, *args]) if call.name == "powershell" else ""
+    if text is None:
+        text = call.stdin if call.stdin is not None else UNKNOWN if call.piped else ""
+    if not known(text) or (call.name == "cmd" and "%" in text):
+        call.opaque()
+    else:
+        statements(text, call.scope.copy(), call.shell)
+
+
 def evaluate(call: Call) -> None:
     """`eval`: its words are read as a command of this very shell."""
     text = " ".join(call.args)
@@ -227,6 +251,7 @@ PROGRAMS: dict[str, Program] = {
     **dict.fromkeys(("cd", "chdir", "pushd", "popd"), change),
     **dict.fromkeys(("export", "local", "declare", "readonly", "typeset"), declare),
     **dict.fromkeys(("unset", "read", "mapfile", "readarray", "getopts"), forget),
+    **dict.fromkeys(("pwsh", "powershell", "cmd"), powershell),
     "env": env,
     "eval": evaluate,
     "trap": trap,
