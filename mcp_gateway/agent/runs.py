@@ -15,7 +15,7 @@ from dataclasses import asdict, dataclass, field, fields
 from pathlib import Path
 from typing import Any
 
-from mcp_gateway.agent import processes
+from mcp_gateway.agent import files, processes
 from mcp_gateway.agent.http import Client, Refused
 from mcp_gateway.agent.output import EXIT_AWAY, UserError
 from mcp_gateway.agent.processes import Process
@@ -82,7 +82,7 @@ def find(
         instance = named.partition(".")[0]
         same = next((run for run in known if run.instance == instance), None)
         if same is None:
-            return Run(named, instance, worktree=_worktree(checkout))
+            return Run(named, instance, worktree=worktree_of(checkout))
         same.handle = named
         return same
     found = _meant(known, checkout, env, thread_id)
@@ -96,7 +96,7 @@ def _meant(known: Sequence[Run], checkout: Checkout | None, env: Mapping[str, st
     """
     chain = processes.session(processes.ancestors()) if known else []
     chosen = env.get("INTERLOCK_AGENT", "").strip()
-    for runs in ([run for run in known if run.worktree == _worktree(checkout)], known):
+    for runs in ([run for run in known if run.worktree == worktree_of(checkout)], known):
         if thread_id:
             found = _hosted([run for run in runs if run.thread_id == thread_id], chain)
         else:
@@ -168,12 +168,12 @@ def record(settings: Settings, run: Run) -> None:
     run.credential = _credential(settings)
     folder = folder_of(settings)
     with contextlib.suppress(OSError):
-        _make(folder)
+        files.make(folder)
         for known, file in _files(folder):
             same = known is not None and known.instance == run.instance and file.name != _name(run)
             if same and known is not None and not _another_copy(known, run):
                 file.unlink(missing_ok=True)
-        write_private(folder / _name(run), json.dumps(asdict(run)))
+        files.write_private(folder / _name(run), json.dumps(asdict(run)))
         _prune(folder)
 
 
@@ -218,7 +218,7 @@ def register(settings: Settings, client: Client, checkout: Checkout | None, tool
         "agent": agent_name(settings, client, checkout),
         "tool": tool,
         "thread_id": thread_of(owner, tool),
-        "worktree": _worktree(checkout),
+        "worktree": worktree_of(checkout),
         "host": host(),
         "branch": branch(checkout) if checkout else "",
         "repository": settings.repository,
@@ -226,7 +226,7 @@ def register(settings: Settings, client: Client, checkout: Checkout | None, tool
     answer = client.request("POST", "instances", {name: value for name, value in body.items() if value})
     if answer.refused:
         raise Refused(answer.body, answer.status, EXIT_AWAY)
-    return from_instance(answer.body, body["thread_id"] or "", owner, _worktree(checkout))
+    return from_instance(answer.body, body["thread_id"] or "", owner, worktree_of(checkout))
 
 
 def from_instance(instance: Mapping[str, Any], thread_id: str, owner: Process | None, worktree: str) -> Run:
@@ -308,53 +308,8 @@ def folder_of(settings: Settings) -> Path:
 @contextlib.contextmanager
 def locked(settings: Settings) -> Iterator[None]:
     """One process at a time registers a session of this checkout; where nothing can be locked, all may."""
-    try:
-        folder = folder_of(settings)
-        _make(folder)
-        descriptor = os.open(folder / ".lock", os.O_CREAT | os.O_RDWR, 0o600)
-    except OSError:
+    with files.locked(folder_of(settings)):
         yield
-        return
-    try:
-        _lock(descriptor)
-        yield
-    finally:
-        os.close(descriptor)  # which gives the lock back
-
-
-def _lock(descriptor: int) -> None:
-    with contextlib.suppress(OSError):
-        if os.name == "nt":
-            import msvcrt
-
-            msvcrt.locking(descriptor, msvcrt.LK_LOCK, 1)  # type: ignore[attr-defined,unused-ignore]
-        else:
-            import fcntl
-
-            fcntl.flock(descriptor, fcntl.LOCK_EX)
-
-
-def write_private(file: Path, text: str) -> None:
-    """Put a file in place at once, readable by nobody else."""
-    fresh = file.with_name(f".{file.name}.{os.getpid()}.{time.monotonic_ns()}")
-    descriptor = os.open(fresh, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600)
-    try:
-        with os.fdopen(descriptor, "w", encoding="utf-8") as opened:
-            opened.write(text)
-        os.replace(fresh, file)
-    except BaseException:
-        fresh.unlink(missing_ok=True)
-        raise
-
-
-def _make(folder: Path) -> None:
-    """The folder, closed to others and unknown to git also in a checkout that was never wired."""
-    if folder.is_dir():
-        return
-    folder.mkdir(mode=0o700, parents=True, exist_ok=True)
-    ignore = folder.parent / ".gitignore"
-    if folder.parent.name == FOLDER and not ignore.exists():
-        ignore.write_text("*\n", encoding="utf-8")
 
 
 def _records(settings: Settings) -> list[Run]:
@@ -398,7 +353,8 @@ def _name(run: Run) -> str:
     return hashlib.sha256("\0".join(parts).encode()).hexdigest()[:24] + ".json"
 
 
-def _worktree(checkout: Checkout | None) -> str:
+def worktree_of(checkout: Checkout | None) -> str:
+    """The top of a checkout as runs are registered with it; empty outside of any."""
     return str(checkout.top) if checkout else ""
 
 

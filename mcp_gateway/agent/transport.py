@@ -65,8 +65,8 @@ class Exchange:
             return connection.getresponse()
         except TimeoutError as error:
             raise NoAnswerInTime(_why(error)) from error
-        except (OSError, http.client.HTTPException) as error:
-            raise ConnectionLost(_why(error)) from error
+        except (OSError, http.client.HTTPException, ValueError, AttributeError) as error:
+            raise ConnectionLost(_why(error)) from error  # the latter two: closed by another thread on the way
 
     def read(self, response: http.client.HTTPResponse) -> bytes:
         """The whole body."""
@@ -74,7 +74,7 @@ class Exchange:
             body = response.read(_MAX_BODY + 1)
         except TimeoutError as error:
             raise NoAnswerInTime(_why(error)) from error
-        except (OSError, http.client.HTTPException, ValueError) as error:
+        except (OSError, http.client.HTTPException, ValueError, AttributeError) as error:
             raise ConnectionLost(_why(error)) from error
         if len(body) > _MAX_BODY:
             raise ConnectionLost(f"the answer is larger than {_MAX_BODY} bytes")

@@ -103,7 +103,7 @@ class Session:
         return Done(*json.loads(self.process.stdout.readline()))
 
     def start(self, *arguments: str, at: Path | None = None) -> "subprocess.Popen[str]":
-        """Start a command that goes on beside the test; it descends from the test, so name its run by INTERLOCK_INSTANCE."""
+        """Start a command that goes on beside the test; its parent is the test itself."""
         return subprocess.Popen(
             [*self.command, *arguments],
             cwd=at or self.cwd,
