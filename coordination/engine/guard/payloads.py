@@ -110,30 +110,27 @@ def read(client: str, payload: Payload, event: str = "") -> ToolUse:
     kind = _EVENTS[client].get(name)
     if kind is None:
         raise PayloadError(f"{name[:60]!r} is no event of {client} the guard answers")
-    session = _session(client, payload)
-    tool = _text(payload, "tool_name", _MAX_NAME)
-    cwd = _text(payload, "cwd", MAX_PATH)
-    reading = Reading()
+    tool, reading = _text(payload, "tool_name", _MAX_NAME), Reading()
     if kind in (Event.PRE_TOOL, Event.POST_TOOL):
-        if client == "cursor":
-            tool, reading = _cursor_tool(name, tool, payload)
-        else:
-            reading = _tool(client, tool, payload)
-    if client == "cursor":
-        cwd = _cursor_root(payload, cwd, reading)
+        tool, reading = (
+            _cursor_tool(name, tool, payload) if client == "cursor" else (tool, _tool(client, tool, payload))
+        )
     return ToolUse(
         event=kind,
-        session=session,
-        cwd=cwd,
+        session=_session(client, payload),
+        cwd=_cursor_root(payload, reading) if client == "cursor" else _text(payload, "cwd", MAX_PATH),
         tool=tool,
         touches=reading.touches,
         dangers=reading.dangers,
         source=_source(name, kind, payload),
         model=_model(payload),
-        parent=_text(payload, "parent_session_id", MAX_SESSION)
-        or _text(payload, "parent_conversation_id", MAX_SESSION),
+        parent=_parent(payload),
         opaque=reading.opaque,
     )
+
+
+def _parent(payload: Payload) -> str:
+    return _text(payload, "parent_session_id", MAX_SESSION) or _text(payload, "parent_conversation_id", MAX_SESSION)
 
 
 def _session(client: str, payload: Payload) -> str:
@@ -279,9 +276,9 @@ def _guessed(given: object) -> str:
     return ""
 
 
-def _cursor_root(payload: Payload, cwd: str, reading: Reading) -> str:
+def _cursor_root(payload: Payload, reading: Reading) -> str:
     """The folder the call is made in: Cursor's file events tell only the roots of the workspace."""
-    if cwd:
+    if cwd := _text(payload, "cwd", MAX_PATH):
         return _local(cwd)
     roots = payload.get("workspace_roots")
     if roots is None:

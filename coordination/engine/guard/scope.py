@@ -1,7 +1,7 @@
 """What is known while a command is read: the folder, the variables, and what was found so far.
 
 What a word stands for is kept as text in which `UNKNOWN` holds the place of whatever the text does not tell: a
-variable nobody set here, a pattern, the output of a program.
+variable nobody set here, a pattern, the output of a program. The home folder is `~`, as in what was written.
 """
 
 from __future__ import annotations
@@ -34,11 +34,18 @@ def known(text: str) -> bool:
     return UNKNOWN not in text
 
 
+def rooted(path: str) -> bool:
+    """Whether a path is the same from every folder: absolute, or in the home folder."""
+    return path.startswith(("/", "~")) or bool(_DRIVE.match(path))
+
+
 def join(where: str, path: str) -> str:
     """`path` seen from the folder the call is made in, when it is written in the folder `where`."""
-    if not where or path.startswith("/") or _DRIVE.match(path):
+    if not where or rooted(path):
         return path
     joined = posixpath.normpath(posixpath.join(where, path))
+    if where.startswith("~") and not joined.startswith("~"):
+        return UNKNOWN  # above the home folder, which has no name here
     return joined + "/" if path.endswith("/") and joined != "/" else joined
 
 
@@ -69,7 +76,7 @@ class Scope:
     cwd: str
     found: Findings
     where: str | None = ""
-    names: dict[str, tuple[str, ...]] = field(default_factory=lambda: {"TMPDIR": ("/tmp",)})  # noqa: S108
+    names: dict[str, tuple[str, ...]] = field(default_factory=lambda: {"TMPDIR": ("/tmp",), "HOME": ("~",)})  # noqa: S108
     left: tuple[str | None, ...] = ()
 
     def copy(self) -> Scope:
@@ -80,13 +87,11 @@ class Scope:
         """A file that is written or goes away; one that cannot be told makes the command opaque."""
         if path in _NO_FILES or path.startswith("/dev/fd/"):
             return
-        if known(path) and not path.startswith("~") and (self.where is not None or join("?", path) == path):
-            if len(self.found.touches) < MAX_TOUCHES:
-                self.found.touches[Touch(join(self.where or "", path), action)] = None
-                return
-        elif self._elsewhere(path):
-            return
-        self.found.opaque = True
+        placed = UNKNOWN if self.where is None and not rooted(path) else join(self.where or "", path)
+        if known(placed) and len(self.found.touches) < MAX_TOUCHES:
+            self.found.touches[Touch(placed, action)] = None
+        elif known(placed) or not self._elsewhere(path):
+            self.found.opaque = True
 
     def write(self, path: str) -> None:
         """A file that is written."""
@@ -98,27 +103,25 @@ class Scope:
 
     def danger(self, verb: str, what: str, paths: Iterable[str] = ()) -> None:
         """A git command that throws away or moves what others stand on; no paths is the whole checkout."""
-        limits = list(paths)
+        limits = [join(self.where or "", path) for path in paths]
         if not all(map(known, limits)) or self.where is None:
             # Limits that cannot be told are none.
             self.found.opaque, limits = True, []
         if any(path.startswith(":") for path in limits):
             limits = []
-        placed = tuple(join(self.where or "", path) for path in limits)
-        self.found.dangers[Danger(verb, placed, what, self.where or "")] = None
+        self.found.dangers[Danger(verb, tuple(limits), what, self.where or "")] = None
 
     def enter(self, folder: str) -> None:
         """`cd folder`."""
-        absolute = join("?", folder) == folder
-        if not known(folder) or folder.startswith("~") or (self.where is None and not absolute):
+        if not known(folder) or (self.where is None and not rooted(folder)):
             self.where = None
             return
         moved = posixpath.normpath(join(self.where or "", folder))
-        self.where = "" if moved == "." else moved
+        self.where = None if not known(moved) else "" if moved == "." else moved
 
     def folder(self) -> str:
         """The folder the shell is in as text, or `UNKNOWN`."""
-        if self.where is None or not (self.cwd or self.where.startswith("/")):
+        if self.where is None or not (self.cwd or rooted(self.where)):
             return UNKNOWN
         return join(self.cwd, self.where or ".")
 
@@ -135,8 +138,10 @@ def expand(word: Word, scope: Scope) -> list[str]:
         value = _value(parts[0], scope)
         return [mark.translate(_UNMARKS) for mark in value.translate(_MARKS).split()]
     text = "".join(_marked(part, scope) for part in parts)
-    if text.startswith("~") and parts[0].kind is Kind.PLAIN:
-        text = UNKNOWN + text[1:]
+    if text.startswith("~") and parts[0].kind is not Kind.NAME:
+        # Somebody else's home folder is not known, and in quotes the sign is a name like any other.
+        plain = parts[0].kind is Kind.PLAIN
+        text = text if plain and text[1:2] in ("", "/") else UNKNOWN if plain else f"./{text}"
     return [_unmarked(one) for one in _braces(text)]
 
 

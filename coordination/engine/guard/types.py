@@ -26,8 +26,8 @@ class Touch:
     """A file (or, for a shell command, a file or a folder) that is written or goes away.
 
     Attributes:
-        path: as the tool said it, absolute or relative to the `cwd` of the call; `paths.relative` makes it one of
-            the repository.
+        path: as the tool said it: absolute, relative to the `cwd` of the call, or in the home folder (`~/x`);
+            `paths.relative` makes the first two one of the repository.
         action: `write` or `delete`.
     """
 

@@ -215,8 +215,8 @@ def change(call: Call) -> None:
     scope.names["OLDPWD"] = (UNKNOWN if before is None else before or ".",)
     if call.name == "pushd":
         scope.left = (*scope.left, before)
-    if folders:
-        _enter(call, folders[0], before)
+    if folders or call.name == "cd":
+        _enter(call, folders[0] if folders else "~", before)
     else:
         scope.where = None
 
