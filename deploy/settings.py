@@ -6,6 +6,8 @@ from urllib.parse import unquote, urlsplit
 
 from django.core.exceptions import ImproperlyConfigured
 
+from deploy.version import WHEEL_PATH
+
 BASE_DIR = Path(__file__).resolve().parent.parent
 
 
@@ -85,6 +87,7 @@ PUBLIC_KEY = "insecure-only-for-tools-that-serve-nothing"
 SECRET_KEY = env("SECRET_KEY", PUBLIC_KEY)
 DEBUG = env_bool("DEBUG", default=False)
 BASE_URL = env("BASE_URL", "http://127.0.0.1:8000").rstrip("/")
+WHEEL_URL = BASE_URL + WHEEL_PATH
 _HOST = urlsplit(BASE_URL).hostname or "localhost"
 ALLOWED_HOSTS = [h for h in env("ALLOWED_HOSTS", f"{_HOST},localhost,127.0.0.1,[::1]").split(",") if h]
 CSRF_TRUSTED_ORIGINS = [BASE_URL]
@@ -120,6 +123,8 @@ INSTALLED_APPS = [
     "coordination",
     "mcp_gateway",
 ]
+# Pages of docs/ that apps make from their own code: what `manage.py docs` writes, and checks.
+DOCUMENTS: dict[str, str] = {}
 MIDDLEWARE = [
     "django.middleware.security.SecurityMiddleware",
     "whitenoise.middleware.WhiteNoiseMiddleware",

@@ -1,4 +1,4 @@
-"""Write, or check, the documents that are made from code: docs/errors.md and docs/events.md."""
+"""Write, or check, the documents that are made from code: docs/errors.md, docs/events.md, and what other apps add."""
 
 import json
 from collections.abc import Iterator
@@ -6,6 +6,7 @@ from typing import Any
 
 from django.conf import settings
 from django.core.management.base import BaseCommand, CommandError, CommandParser
+from django.utils.module_loading import import_string
 
 from coordination.management.events import SECTIONS, EventType, unlisted
 from tenants.problems import CATALOGUE, Code
@@ -76,9 +77,9 @@ stands in somebody's inbox says so.
 
 
 class Command(BaseCommand):
-    """``docs`` writes both; ``--check`` fails where the committed ones are not these."""
+    """``docs`` writes them; ``--check`` fails where the committed ones are not these."""
 
-    help = "Write docs/errors.md and docs/events.md from the code's own catalogues."
+    help = "Write the pages of docs/ that are made from the code's own catalogues."
     requires_system_checks = ()
 
     def add_arguments(self, parser: CommandParser) -> None:
@@ -90,7 +91,10 @@ class Command(BaseCommand):
         wrong = unlisted(settings.BASE_DIR)
         if wrong:
             raise CommandError("coordination/management/events.py does not fit the code:\n- " + "\n- ".join(wrong))
-        for name, text in (("errors.md", errors()), ("events.md", events())):
+        # Apps above this one are named by the settings, and not known here.
+        more = {name: import_string(maker) for name, maker in settings.DOCUMENTS.items()}
+        for name, make in ({"errors.md": errors, "events.md": events} | more).items():
+            text = make()
             path = settings.BASE_DIR / "docs" / name
             if options["check"]:
                 if not path.exists() or path.read_text() != text:
