@@ -82,7 +82,7 @@ class Joining:
             if found is not None:
                 return found
             client = Client(settings)
-            owner = processes.owner(processes.session(processes.ancestors()))
+            owner = processes.client(processes.session(processes.ancestors()))
             said = {name: value for name in _SAID if (value := arguments.get(name))}
             try:
                 told = self._told(settings, client, checkout, owner) | said
