@@ -9,12 +9,10 @@ import secrets
 import socket
 import tempfile
 import time
-import tomllib
 from pathlib import Path
 from typing import Any
 from urllib.parse import urlsplit
 
-from deploy.bootstrap import ROOT
 from deploy.children import Children, child_environment
 from deploy.embedded.postgres import Postgres
 from deploy.embedded.process import ServiceError, Stopped, secret_file, tail, write_secret
@@ -22,6 +20,7 @@ from deploy.embedded.redis import Redis
 from deploy.running import DataLock, forget_services, note_services
 from deploy.supervisor import Child, Supervisor
 from deploy.telling import Progress, given, show
+from deploy.version import WHEEL_PATH
 
 _STARTS = 3  # a process that died that often before the platform was up will not live
 _READY_SECONDS = 120.0
@@ -117,7 +116,7 @@ class Stack:
             self._say(f"created the team {made['team']} with project {made['project']}")
         made["url"] = self._url
         made["mcp_url"] = f"{self._url}/mcp/{made['team']}/{made['project']}"
-        made["wheel_url"] = f"{self._url}/agent/interlock-{_version()}-py3-none-any.whl"
+        made["wheel_url"] = f"{self._url}{WHEEL_PATH}"
         order = ("url", "team", "project", "admin_email", "admin_password", "agent_token", "mcp_url", "wheel_url")
         return {name: made[name] for name in order if made.get(name)}
 
@@ -158,11 +157,6 @@ class Stack:
         with contextlib.suppress(OSError, ValueError):
             kept = json.loads(path.read_text())
         write_secret(path, json.dumps(kept | found, indent=2) + "\n")
-
-
-def _version() -> str:
-    """This checkout's version."""
-    return str(tomllib.loads((ROOT / "pyproject.toml").read_text())["project"]["version"])
 
 
 class _Readiness:

@@ -24,5 +24,6 @@ def overview(request: HttpRequest, principal: Principal, project: str) -> HttpRe
         "many_repositories": len(repository_list(principal, project, limit=2)["items"]) > 1,
         "can_manage_tokens": principal.allows(Permission.TOKENS_MANAGE),
         "base_url": settings.BASE_URL,
+        "wheel_url": settings.WHEEL_URL,
     }
     return render(request, "dashboard/project.html", context | project_overview(principal, project))

@@ -70,7 +70,12 @@ def _create(principal: Principal, form: TokenForm) -> dict[str, Any] | None:
 
 
 def _shown_once(request: HttpRequest, principal: Principal, made: dict[str, Any]) -> HttpResponse:
-    context = {"team": team_get(principal), "token": made, "base_url": settings.BASE_URL}
+    context = {
+        "team": team_get(principal),
+        "token": made,
+        "base_url": settings.BASE_URL,
+        "wheel_url": settings.WHEEL_URL,
+    }
     response = render(request, "dashboard/token_created.html", context)
     response.headers["Cache-Control"] = "no-store"
     return response

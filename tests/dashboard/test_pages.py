@@ -96,7 +96,7 @@ def test_every_role_sees_the_project_with_agents_claims_queue_and_events(web, pl
 def test_a_project_without_agents_says_how_to_bring_in_the_first(web, place):
     page = member(web, place, "owner").get(f"/t/{place.slug}/p/main/")
     assert "Bring in the first agent" in page.text
-    assert f"/api/v1/teams/{place.slug}/projects/main/instances" in page.text
+    assert re.search(rf"pip install \S+\.whl interlock init --url \S+ --project {place.slug}/main", page.text)
     page = member(web, place, "viewer").get(f"/t/{place.slug}/p/main/")
     assert "Ask an admin of" in page.text
 
