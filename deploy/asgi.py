@@ -31,6 +31,7 @@ from coordination.api.session import principal_of_cookie  # noqa: E402
 from deploy.settings import PUBLIC_KEY  # noqa: E402
 from mcp_gateway import download  # noqa: E402
 from mcp_gateway.asgi import McpDoor  # noqa: E402
+from mcp_gateway.hooks import HooksDoor  # noqa: E402
 from tenants.checks import role_owns_nothing  # noqa: E402
 from tenants.problems import Code, Problem  # noqa: E402
 
@@ -49,6 +50,7 @@ hot = HotDoor(
 )
 public = PublicDoor()
 mcp = McpDoor(admission)
+hooks = HooksDoor(admission)
 
 
 async def no_socket(scope: Scope, receive: Receive, send: Send) -> None:
@@ -74,6 +76,8 @@ async def application(scope: Scope, receive: Receive, send: Send) -> None:
             await public(scope, receive, send)
         elif mcp.owns(path):
             await mcp(scope, receive, send)
+        elif hooks.owns(path):
+            await hooks(scope, receive, send)
         elif download.owns(path):
             await download.application(scope, receive, send)
         elif not _host_is_ours(scope["headers"]):

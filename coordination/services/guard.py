@@ -150,7 +150,10 @@ def _session_start(principal: Principal, ref: ProjectRef, call: HookCall) -> Ans
 
 
 def _prompt(principal: Principal, ref: ProjectRef, call: HookCall) -> Answer:
-    seen, told = guard_runs.within(principal, ref, call, lambda tx, seen: guard_news.prompt(tx, ref, seen))
+    def news(tx: Transaction, seen: Seen) -> str:
+        return guard_news.start(tx, ref, seen) if seen.first else guard_news.prompt(tx, ref, seen)
+
+    seen, told = guard_runs.within(principal, ref, call, news)
     return _answer(seen, "allow", context=told)
 
 

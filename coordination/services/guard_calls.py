@@ -42,11 +42,15 @@ class HookCall:
 
 @dataclass(frozen=True, slots=True)
 class Seen:
-    """The run that called, its own row (store.instances), and what stands near the paths in question."""
+    """The run that called, its own row (store.instances), and what stands near the paths in question.
+
+    ``first``: no hook of this run had called before.
+    """
 
     me: Acting
     row: Row
     scene: Scene
+    first: bool = False
 
     @property
     def policy(self) -> str:

@@ -9,6 +9,7 @@ import secrets
 from collections.abc import Callable, Iterable
 from dataclasses import replace
 from typing import TypeVar
+from uuid import UUID
 
 from coordination.engine.guard.paths import PROBE
 from coordination.engine.modes import Mode
@@ -21,7 +22,7 @@ from tenants import ids, ledger
 from tenants.db import Row, Transaction, busy, transaction
 from tenants.ledger import Fact
 from tenants.principal import Principal
-from tenants.problems import Code, Problem
+from tenants.problems import Code, Problem, invalid
 from tenants.selectors.projects import ProjectRef
 
 T = TypeVar("T")
@@ -85,11 +86,37 @@ def within(
             seen = see(tx, principal, ref, call, looked)
             if seen is not None:
                 if not seen.row["guard_door"]:
-                    guards.call_in(tx, seen.me.instance_id, call.door)
-                    seen = replace(seen, row=seen.row | {"guard_door": call.door})
+                    seen = _call_in(tx, principal, ref, call, seen)
                 return seen, work(tx, seen)
         _join(principal, ref, call)
     raise busy()
+
+
+def _call_in(tx: Transaction, principal: Principal, ref: ProjectRef, call: HookCall, seen: Seen) -> Seen:
+    """The first hook call of a run: from here on its guard counts. Some clients never say that a session began."""
+    probe = _probe()
+    if not guards.call_in(tx, seen.me.instance_id, door=call.door, probe=probe):
+        return seen
+    _started(tx, principal, ref, seen.me.instance_id, seen.me.agent, call, seen.policy)
+    return replace(seen, row=seen.row | {"guard_door": call.door, "guard_probe": probe}, first=True)
+
+
+def _started(
+    tx: Transaction,
+    principal: Principal,
+    ref: ProjectRef,
+    instance_id: UUID,
+    agent: str,
+    call: HookCall,
+    policy: str,
+) -> None:
+    said = {"agent": agent, "door": call.door, "source": call.source, "policy": policy}
+    fact = Fact("guard.started", "instance", ids.show("ins", instance_id), said)
+    ledger.append(tx, principal, [fact], project_id=ref.id, instance_id=instance_id)
+
+
+def _probe() -> str:
+    return PROBE + secrets.token_hex(8)
 
 
 def _join(principal: Principal, ref: ProjectRef, call: HookCall) -> None:
@@ -142,10 +169,8 @@ def begin(principal: Principal, ref: ProjectRef, call: HookCall) -> Principal:
         before = ids.parse("ins", parent) if parent else None
         if before is not None and before != instance_id and call.source in KEPT:
             guards.retire(tx, before)
-        guards.start(tx, instance_id, door=call.door, probe=PROBE + secrets.token_hex(8))
-        said = {"agent": agent, "door": call.door, "source": call.source, "policy": _policy(tx, ref)}
-        fact = Fact("guard.started", "instance", shown["id"], said)
-        ledger.append(tx, principal, [fact], project_id=ref.id, instance_id=instance_id)
+        guards.start(tx, instance_id, door=call.door, probe=_probe())
+        _started(tx, principal, ref, instance_id, agent, call, _policy(tx, ref))
     return principal.acting(instance=shown["handle"])
 
 
@@ -162,6 +187,8 @@ def _parent(tx: Transaction, principal: Principal, ref: ProjectRef, call: HookCa
     if call.parent is not None:
         found = ids.parse("ins", call.parent.partition(".")[0])
         row = instance_rows.find(tx, ref.id, found) if found else None
+        if row is not None and row["credential"] != acting.credential(principal):
+            raise invalid("parent", "another_credential", "a parent shares the credential of its children")
         return ids.show("ins", row["id"]) if row is not None and row["ended_at"] is None else None
     if call.door == "http" and call.source == "clear":
         before = guards.cleared(tx, ref.id, _run(principal, call), within_s=_CLEAR_S)
@@ -176,12 +203,17 @@ def finish(principal: Principal, ref: ProjectRef, call: HookCall) -> Seen | None
         seen = see(tx, principal, ref, call)
         if seen is None:
             return None
-        if call.source in KEPT:
+        if call.source in KEPT and _goes_on(call, seen):
             guards.pause(tx, seen.me.instance_id)
             return seen
         over = _over(tx, ref, seen)
     instances.end(principal.acting(instance=None), ref.slug, over)
     return seen
+
+
+def _goes_on(call: HookCall, seen: Seen) -> bool:
+    """Whether the session that follows can be told to be of this process: over HTTP only where it says it begins."""
+    return call.door != "http" or seen.row["guard_started_at"] is not None
 
 
 def _over(tx: Transaction, ref: ProjectRef, seen: Seen) -> str:

@@ -72,19 +72,22 @@ def start(tx: Transaction, instance_id: UUID, *, door: str, probe: str) -> None:
     )
 
 
-def call_in(tx: Transaction, instance_id: UUID, door: str) -> None:
-    """The first hook call of a run whose session began without one."""
-    tx.run(
-        "UPDATE coordination_instance SET guard_door = %s WHERE team_id = %s AND id = %s AND guard_door = ''",
-        [door, tx.team_id, instance_id],
+def call_in(tx: Transaction, instance_id: UUID, *, door: str, probe: str) -> bool:
+    """The first hook call of a run whose session began without one; whether this was it. A probe is planted."""
+    return bool(
+        tx.run(
+            "UPDATE coordination_instance SET guard_door = %s, guard_probe = %s"
+            " WHERE team_id = %s AND id = %s AND guard_door = ''",
+            [door, probe, tx.team_id, instance_id],
+        ).rowcount
     )
 
 
 def pause(tx: Transaction, instance_id: UUID) -> None:
-    """Its session is over, and the run may go on as another session (``cleared``)."""
+    """Its session is over, its probe with it, and the run may go on as another session (``cleared``)."""
     tx.run(
-        "UPDATE coordination_instance SET guard_started_at = NULL, status = 'idle', last_seen = clock_timestamp()"
-        " WHERE team_id = %s AND id = %s AND ended_at IS NULL",
+        "UPDATE coordination_instance SET guard_started_at = NULL, guard_probe = '', status = 'idle',"
+        " last_seen = clock_timestamp() WHERE team_id = %s AND id = %s AND ended_at IS NULL",
         [tx.team_id, instance_id],
     )
 
@@ -92,7 +95,7 @@ def pause(tx: Transaction, instance_id: UUID) -> None:
 def retire(tx: Transaction, instance_id: UUID) -> None:
     """Another session of the same process goes on for it: nobody resumes it under its old thread any more."""
     tx.run(
-        "UPDATE coordination_instance SET guard_started_at = NULL, thread_id = NULL, status = 'idle'"
+        "UPDATE coordination_instance SET guard_started_at = NULL, guard_probe = '', thread_id = NULL, status = 'idle'"
         " WHERE team_id = %s AND id = %s AND ended_at IS NULL",
         [tx.team_id, instance_id],
     )
@@ -106,7 +109,7 @@ def cleared(tx: Transaction, project_id: UUID, run: Row, *, within_s: int) -> li
         JOIN coordination_agent a ON a.team_id = i.team_id AND a.id = i.agent_id
         WHERE i.team_id = %(team)s AND i.project_id = %(project)s AND i.credential = %(credential)s
           AND a.name = %(agent)s AND i.worktree = %(worktree)s AND i.thread_id IS NOT NULL AND i.ended_at IS NULL
-          AND i.guard_door <> '' AND i.guard_started_at IS NULL AND i.status = 'idle'
+          AND i.guard_door <> '' AND i.guard_started_at IS NULL AND i.guard_probe = '' AND i.status = 'idle'
           AND i.last_seen > clock_timestamp() - make_interval(secs => %(within)s) LIMIT 2
         """,
         run | {"team": tx.team_id, "project": project_id, "within": within_s},

@@ -8,14 +8,26 @@ import pytest
 
 from coordination.engine.modes import Mode
 from coordination.management.events import EVENTS, SECTIONS, unlisted
-from coordination.services import allocations, drains, events, freeze, instances, leases, messages, queue, sweeping
-from coordination.services.requests import ScopeRequest
+from coordination.services import (
+    allocations,
+    drains,
+    events,
+    freeze,
+    instances,
+    leases,
+    messages,
+    queue,
+    sweeping,
+    verify,
+)
+from coordination.services.requests import Change, ScopeRequest
 from deploy.testing import ROOT
 from tenants import auth, ids
 from tenants.db import transaction
 from tenants.principal import Principal
 from tenants.services import members, projects, repositories, teams, tokens
 from tests.making import Place, claim, make_place
+from tests.services.guarding import session
 from tests.tenants.people import join, make_person
 
 pytestmark = pytest.mark.xdist_group("events")  # one story for all of them
@@ -57,6 +69,8 @@ def claims_come_and_go(place: Place) -> None:
     leases.release(place.owner, "main", held.body["id"])
     assert leases.renew(ada, "main", held.body["id"]).kind == "lost"
     leases.release(ada, "main", claim(ada, "other.py").body["id"])
+    claim(ada, "committed.py")
+    verify.verify(ada, "main", changes=(Change("committed.py", "1" * 40),), attest=True)
     number = allocations.allocate(ada, "main", pool="migration").body["id"]
     allocations.release(ada, "main", number)
 
@@ -86,6 +100,15 @@ def waits_end(place: Place) -> None:
     claim(ada, "circle/a.py"), claim(ben, "circle/b.py")
     claim(ada, "circle/b.py", wait_seconds=0)
     assert claim(ben, "circle/a.py", wait_seconds=0).kind == "deadlock"
+
+
+def edits_are_guarded(place: Place) -> None:
+    """A session, its probe, an edit of another's file, and one that slipped through."""
+    ada, ben = session(place, "ada"), session(place, "ben")
+    ada.edit(ada.start()["guard"]["probe"])
+    ada.edit("guarded.py")
+    assert ben.edit("guarded.py")["decision"] == "deny"
+    ben.call("post_tool", dirty=("slipped/through.py",))
 
 
 def a_grant_closes_a_circle(place: Place) -> None:
@@ -151,7 +174,8 @@ def _members(owner: Principal) -> Iterator[dict[str, str]]:
 def seen() -> Seen:
     """What is written when everything happens that can happen."""
     found: Seen = {}
-    for play in (claims_come_and_go, ground_lapses, waits_end, a_grant_closes_a_circle, agents_live_and_talk):
+    plays = (claims_come_and_go, ground_lapses, waits_end, edits_are_guarded, a_grant_closes_a_circle)
+    for play in (*plays, agents_live_and_talk):
         place = make_place()
         play(place)
         for kind, shapes in written(place.team_id).items():

@@ -5,10 +5,11 @@ from collections.abc import Callable, Iterator
 
 import pytest
 
-from coordination.services import claims, leases
+from coordination.services import claims, leases, presence
 from coordination.services.requests import ScopeRequest
 from tenants import db
 from tests.making import Place, claim
+from tests.services.guarding import session
 
 Counted = Callable[[], list[str]]
 
@@ -71,6 +72,27 @@ def test_a_refusal_is_four_statements_however_many_conflicts_it_lists(place: Pla
     statements()
     assert claim(other, "src/**").body["total"] == 20
     assert len(statements()) == 2 + 4
+
+
+def test_an_edit_that_own_ground_covers_is_two_statements_and_writes_nothing(place: Place, statements: Counted) -> None:
+    ada = session(place, "ada")
+    ada.start()
+    ada.edit("src/a.py", "src/b.py")
+    presence.flush()
+    for asking in (ada, ada.holding(ada.call("prompt")["instance"]["handle"])):
+        statements()
+        assert asking.edit("src/a.py", "src/b.py")["decision"] == "allow"
+        begin, *work, commit = statements()
+        assert (begin, len(work), commit) == ("BEGIN; SET LOCAL", 2, "COMMIT")
+        assert all(statement.startswith("SELECT") for statement in work)
+
+
+def test_a_first_touch_is_a_look_and_a_claim(place: Place, statements: Counted) -> None:
+    ada = session(place, "ada")
+    ada.edit("warm.py")
+    statements()
+    assert ada.edit("fresh.py")["findings"][0]["status"] == "claimed"
+    assert len(statements()) == (2 + 1) + (2 + 3)
 
 
 def test_a_check_is_one_statement(place: Place, statements: Counted) -> None:

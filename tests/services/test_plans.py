@@ -11,13 +11,27 @@ from coordination.services.requests import Change, ScopeRequest
 from tenants import ledger
 from tests.making import claim, make_place
 from tests.planning import plans, statements
-from tests.seeding import seed_agents, seed_claims, seed_events, seed_small_teams, seeded_path, unseed
+from tests.seeding import (
+    seed_agents,
+    seed_attestations,
+    seed_claims,
+    seed_events,
+    seed_small_teams,
+    seeded_path,
+    unseed,
+)
 
 pytestmark = [pytest.mark.xdist_group("plans"), pytest.mark.invariant("INV-26")]
 
 CLAIMS = 100_000
 # Tables that grow with what is held. A step that goes through more of their rows than this grows with them.
-GROWING = {"coordination_claim", "coordination_ground", "coordination_instance", "tenants_event"}
+GROWING = {
+    "coordination_attestation",
+    "coordination_claim",
+    "coordination_ground",
+    "coordination_instance",
+    "tenants_event",
+}
 FEW = 500
 
 
@@ -32,6 +46,8 @@ class Full:
         seed_agents(self.owner, self.place, 20_000, name="past", ended=True)
         seed_claims(self.owner, self.place, CLAIMS, holders=300)
         seed_events(self.owner, self.place, CLAIMS)
+        seed_attestations(self.owner, self.others, 2)
+        seed_attestations(self.owner, [self.place], CLAIMS)
         self.one, self.other = seed_agents(self.owner, self.place, 2, name="late")
         self._number = 0
 
@@ -143,6 +159,17 @@ def _verify(full: Full) -> Any:
     return lambda: verify.verify(full.one, "main", repository=None, changes=changes)
 
 
+def _attest(full: Full) -> Any:
+    claim(full.one, path := full.path())
+    return lambda: verify.verify(full.one, "main", changes=(Change(path, "a" * 40, "b" * 64),), attest=True)
+
+
+def _verify_attested(full: Full) -> Any:
+    changes = [Change(seeded_path(n), f"{n:040x}") for n in range(50)]
+    changes += [Change(seeded_path(n), "", "", (f"{n:064x}",)) for n in range(50, 100)]
+    return lambda: verify.verify(full.one, "main", changes=tuple(changes), against_attestations=True)
+
+
 def _publish(full: Full) -> Any:
     full.held()
     return lambda: ledger.publish(full.place.team_id, full.place.project_id)
@@ -164,6 +191,8 @@ CALLS: list[Callable[[Full], Callable[[], Any]]] = [
     _heartbeat,
     _sync,
     _verify,
+    _attest,
+    _verify_attested,
     _publish,
 ]
 
@@ -180,7 +209,16 @@ def test_a_hot_call_goes_by_index_however_much_is_held(full: Full, make: Callabl
 
 @pytest.mark.parametrize(
     ("make", "many"),
-    [(_claim, 3), (_claim_file, 3), (_check_free, 1), (_check, 2), (_release, 2), (_renew, 5), (_refused, 4)],
+    [
+        (_claim, 3),
+        (_claim_file, 3),
+        (_check_free, 1),
+        (_check, 2),
+        (_release, 2),
+        (_renew, 5),
+        (_refused, 4),
+        (_verify, 2),
+    ],
     ids=lambda value: getattr(value, "__name__", str(value)).strip("_"),
 )
 def test_a_hot_call_runs_as_few_statements_as_it_needs(
