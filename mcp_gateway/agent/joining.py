@@ -73,7 +73,7 @@ class Joining:
         return workplace(self.cwd)[0]
 
     def _found(self, settings: Settings, checkout: Checkout | None) -> Run | None:
-        return runs.find(settings, checkout, self.env) or self._own
+        return runs.find(settings, checkout, self.env, hosted=True) or self._own
 
     def _join(self, settings: Settings, checkout: Checkout | None, arguments: Mapping[str, Any]) -> Run | None:
         """Register this session. None where that is refused: the gateway refuses it as well, in words for a model."""

@@ -71,10 +71,12 @@ def find(
     env: Mapping[str, str] = os.environ,
     *,
     thread_id: str = "",
+    hosted: bool = False,
 ) -> Run | None:
     """The run of this session, or None. Never another's: where several could be meant, none is.
 
     `thread_id` is the tool's own session id, where the caller knows it (a hook does): then only that one is meant.
+    `hosted`: the caller is started by a client itself, as servers are, never by a person in a terminal.
     """
     named = env.get(INSTANCE, "").strip()
     known = _records(settings)
@@ -85,11 +87,13 @@ def find(
             return Run(named, instance, worktree=worktree_of(checkout))
         same.handle = named
         return same
-    found = _meant(known, checkout, env, thread_id)
+    found = _meant(known, checkout, env, thread_id, hosted=hosted or _by_an_editor(env))
     return found[0] if len(found) == 1 else None
 
 
-def _meant(known: Sequence[Run], checkout: Checkout | None, env: Mapping[str, str], thread_id: str) -> list[Run]:
+def _meant(
+    known: Sequence[Run], checkout: Checkout | None, env: Mapping[str, str], thread_id: str = "", *, hosted: bool
+) -> list[Run]:
     """The runs that could be this session's: those of this worktree go before those of the repository's others.
 
     A session that steps into another worktree is still the same session.
@@ -102,7 +106,7 @@ def _meant(known: Sequence[Run], checkout: Checkout | None, env: Mapping[str, st
         else:
             mine = [run for run in runs if not chosen or run.agent == chosen]
             found = _of(mine, chain)
-            if not found and _by_an_editor(env):
+            if not found and hosted:
                 found = _hosted(mine, chain)
             found = _told(found, env)
         if found:
@@ -132,7 +136,7 @@ def _told(runs: list[Run], env: Mapping[str, str]) -> list[Run]:
 
 def rivals(settings: Settings, checkout: Checkout | None) -> list[Run]:
     """The runs that could be meant when `find` found none because there are several."""
-    found = _meant(_records(settings), checkout, os.environ, "")
+    found = _meant(_records(settings), checkout, os.environ, hosted=_by_an_editor(os.environ))
     return found if len(found) > 1 else []
 
 
