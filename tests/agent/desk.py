@@ -108,7 +108,7 @@ class Session:
             [*self.command, *arguments],
             cwd=at or self.cwd,
             env=self.env,
-            stdin=subprocess.DEVNULL,
+            stdin=subprocess.PIPE,
             stdout=subprocess.PIPE,
             stderr=subprocess.PIPE,
             text=True,
