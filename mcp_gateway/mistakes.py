@@ -1,5 +1,6 @@
 """Mistakes as a model can mend them: the problem document of every door, with a way out that a tool call can take."""
 
+import re
 from collections.abc import Mapping
 from difflib import get_close_matches
 from typing import Any
@@ -8,11 +9,12 @@ from coordination.api import parse
 from mcp_gateway.tools.base import Shape, Tool
 from tenants.problems import Code, FieldError, Problem
 
+_CONTROL = re.compile(r"[\x00-\x09\x0b-\x1f\x7f]")
 # Where REST's way out names a route or a header, this is the same in tools.
 _REMEDY: Mapping[str, str] = {
     Code.INSTANCE_REQUIRED: (
         "Pass the handle that sync gave you (ins_….1) as `instance`. If you have none, call sync without `instance` "
-        "and pass the handle it answers with every call; the agent, worktree and thread_id of before get a lost one back."
+        "and pass the handle it answers with every call: agent, worktree and thread_id as before get a lost one back."
     ),
     Code.INSTANCE_ENDED: "Call sync without `instance`: it registers this session again. Then claim again.",
     Code.INSTANCE_SUPERSEDED: (
@@ -77,4 +79,5 @@ def told(document: Shape) -> str:
         lines.append(f"What to do: {document['remedy']}")
     if document.get("retry_after"):
         lines.append(f"Come back after {document['retry_after']} s.")
-    return "\n".join(lines)
+    # What was sent may stand in what is wrong with it.
+    return _CONTROL.sub("\N{REPLACEMENT CHARACTER}", "\n".join(lines))

@@ -120,9 +120,8 @@ class Visit:
         try:
             principal = self._guest.who().acting(door="mcp", request_id=self.context.request_id)
             serve.check_team(principal, {"team": self.place.team})
-            needed = scopes_of(self.place.tools)
-            if not principal.permissions.intersection(needed):
-                _refuse_scope(principal, needed)
+            if not any(principal.allows(*tool.permissions) for tool in tools_of(self.place.tools).values()):
+                _refuse_scope(principal, scopes_of(self.place.tools))
             if self.place.project is not None:
                 project_resolve(principal, self.place.project)
         except Problem as problem:

@@ -58,7 +58,9 @@ def running_web(server: str = "uvicorn", **environment: str) -> Iterator[Web]:
     url = f"http://127.0.0.1:{port}"
     commands = {
         "daphne": ["-m", "daphne", "-v", "0", "-b", "127.0.0.1", "-p", str(port), "deploy.asgi:application"],
-        "uvicorn": ["-m", "uvicorn", "--log-level", "warning", "--port", str(port), "deploy.asgi:application"],
+        # As `up` starts it: held requests end with the server (deploy/children.py).
+        "uvicorn": ["-m", "uvicorn", "--log-level", "warning", "--timeout-graceful-shutdown", "3", "--port", str(port)]
+        + ["deploy.asgi:application"],
     }
     with tempfile.TemporaryDirectory() as folder:
         log = Path(folder) / "web.log"

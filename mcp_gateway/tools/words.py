@@ -126,7 +126,7 @@ def inbox(found: Shape, limit: int) -> list[str]:
     """What lies in the inbox, a line an item."""
     lines = []
     for item in found["items"]:
-        if item["message"] is not None:
+        if item["type"] == "message.posted" and item["message"] is not None:
             lines.append(f"- {said(item['message'], limit)}")
         else:
             data = quoted(orjson.dumps(item["data"]).decode(), 200)
