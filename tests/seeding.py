@@ -37,6 +37,12 @@ _EVENT = (
 )
 
 
+_ATTESTATION = (
+    "id, team_id, project_id, repository_id, path, blob, patch, claim_id, fence, instance_id, agent_name, credential,"
+    " branch, task, created_at"
+)
+
+
 def seeded_path(number: int, directories: int = 1000) -> str:
     """The path that the claim of this number holds: files are dealt out to the directories in turn."""
     return f"seeded/d{number % directories:05d}/f{number:07d}.py"
@@ -112,6 +118,19 @@ def seed_events(owner_dsn: str, place: Place, count: int) -> None:
     analyze(owner_dsn)
 
 
+def seed_attestations(owner_dsn: str, places: Sequence[Place], count: int) -> None:
+    """``count`` attestations in each team, of ``seeded_path``s; statistics are brought up to date."""
+    now = datetime.now(UTC)
+    rows = (
+        (ids.new_id(), p.team_id, p.project_id, p.repository_id, seeded_path(n), f"{n:040x}", f"{n:064x}", ids.new_id(),
+         n, ids.new_id(), "a", "tok_seeded", "", "", now)
+        for p in places for n in range(count)
+    )  # fmt: skip
+    with psycopg.connect(owner_dsn) as connection:
+        _copy(connection, "coordination_attestation", _ATTESTATION, rows)
+    analyze(owner_dsn)
+
+
 def seed_small_teams(owner_dsn: str, count: int) -> list[Place]:
     """Teams with one run and one claim each: what makes an average team look small to the planner."""
     now = datetime.now(UTC)
@@ -142,7 +161,8 @@ def analyze(owner_dsn: str) -> None:
     """Bring the planner's statistics up to date."""
     with psycopg.connect(owner_dsn, autocommit=True) as connection:
         connection.execute(
-            "VACUUM (ANALYZE) coordination_claim, coordination_ground, coordination_instance, tenants_event"
+            "VACUUM (ANALYZE) coordination_claim, coordination_ground, coordination_instance, tenants_event,"
+            " coordination_attestation"
         )
 
 
@@ -150,7 +170,13 @@ def unseed(owner_dsn: str, *places: Place) -> None:
     """Remove teams' claims and events again, so that what runs after this does not work around them."""
     teams = [place.team_id for place in places]
     with psycopg.connect(owner_dsn) as connection:
-        for table in ("coordination_ground", "coordination_claim", "tenants_event", "tenants_ledgerhead"):
+        for table in (
+            "coordination_attestation",
+            "coordination_ground",
+            "coordination_claim",
+            "tenants_event",
+            "tenants_ledgerhead",
+        ):
             statement = sql.SQL("DELETE FROM {} WHERE team_id = ANY(%s)").format(sql.Identifier(table))
             connection.execute(statement, [teams])
     analyze(owner_dsn)

@@ -41,13 +41,18 @@ class PrefixIndex(Generic[T]):
         if self._sorted is not None:
             insort(self._sorted, prefix)
 
+    def above(self, prefix: str) -> list[T]:
+        """Every item whose prefix is `prefix` or an ancestor of it, shallow first: what could cover that path."""
+        found: list[T] = []
+        for above in (*ancestors(prefix), prefix):
+            found += self._at.get(above, ())
+        return found
+
     def near(self, prefix: str) -> list[T]:
         """Every item whose prefix is `prefix`, an ancestor of it, or below it."""
         if not prefix:
             return [item for here in self._at.values() for item in here]
-        found: list[T] = []
-        for above in (*ancestors(prefix), prefix):
-            found += self._at.get(above, ())
+        found = self.above(prefix)
         if self._sorted is None:
             self._sorted = sorted(self._at)
         # In code point order what lies below `prefix` starts with it and `/`, and the character after `/` is

@@ -38,7 +38,13 @@ class ClaimRequest:
 
 @dataclass(frozen=True, slots=True)
 class Change:
-    """One changed path of a verification; ``blob`` is the git object id the caller saw."""
+    """One changed path of a verification.
+
+    ``blob`` is the git object id of its content, all zeros for a deletion, '' where unknown; ``patch`` a digest of the
+    path's own changed lines; ``patches`` one such digest for each commit of a range that touched the path.
+    """
 
     path: str
     blob: str = ""
+    patch: str = ""
+    patches: tuple[str, ...] = ()

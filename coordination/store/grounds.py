@@ -178,19 +178,26 @@ def look(
     credential: str,
     holder_id: UUID | None,
     hostile: Sequence[str],
+    below: bool = True,
 ) -> list[Row]:
-    """All a decision needs in one statement, after its locks: the header (store.instances), and ``near``."""
-    names = where(tx, places, holder_id, hostile)
+    """All a decision needs in one statement, after its locks: the header (store.instances), and ``near``.
+
+    Without ``below``, only what could cover the places themselves: files, below which nothing is.
+    """
+    names = where(tx, places, holder_id, hostile, below=below)
     names |= {"project": project_id, "instance": instance_id, "credential": credential}
     return tx.run(_LOOK_BY_ID if instance_id else _LOOK_BY_CREDENTIAL, names).fetchall()
 
 
-def where(tx: Transaction, places: Iterable[Place], holder_id: UUID | None, hostile: Sequence[str]) -> Row:
+def where(
+    tx: Transaction, places: Iterable[Place], holder_id: UUID | None, hostile: Sequence[str], *, below: bool = True
+) -> Row:
     """The parameters of ``NEAR``."""
     up: set[tuple[str, str]] = set()
     down: set[tuple[str, str]] = set()
     for root, prefix in places:
-        down.add((root, prefix))
+        if below:
+            down.add((root, prefix))
         up.add((root, prefix))
         up.update((root, above) for above in ancestors(prefix))
     # Everything strictly below P sorts between 'P/' and 'P0' ('0' follows '/' in ASCII); below the root: all.

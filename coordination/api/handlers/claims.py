@@ -157,6 +157,10 @@ def verify(call: Call) -> Answer:
         call.principal,
         call.project,
         repository=body.repository,
-        changes=tuple(Change(change.path, change.blob) for change in body.changes),
+        changes=tuple(Change(c.path, c.blob, c.patch, tuple(c.patches)) for c in body.changes),
         instance=body.instance,
+        attest=body.attest,
+        against_attestations=body.against == "attestations",
+        branch=body.branch,
+        task=body.task,
     )
