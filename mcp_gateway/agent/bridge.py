@@ -16,10 +16,11 @@ from pathlib import Path
 from typing import Any, BinaryIO
 
 from mcp_gateway.agent import VERSION
+from mcp_gateway.agent.hooks.memory import drop_covered
 from mcp_gateway.agent.http import Client
 from mcp_gateway.agent.joining import Joining
 from mcp_gateway.agent.output import UserError, clean
-from mcp_gateway.agent.runs import slug
+from mcp_gateway.agent.runs import folder_of, slug
 from mcp_gateway.agent.settings import Settings
 from mcp_gateway.agent.transport import ConnectFailed, ConnectionLost, Exchange, NoAnswerInTime
 
@@ -208,6 +209,8 @@ class _Call:
                 break
             if not self._bridge.joining.over(settings, handle, problem):
                 break
+        if params.get("name") == "release":
+            drop_covered(folder_of(settings))  # hooks shall not take for held what no longer is
         yield from answers
 
     def _sent(self, settings: Settings, message: Message, handle: str) -> Iterator[Message]:

@@ -3,8 +3,9 @@
 from argparse import ArgumentParser, Namespace
 from typing import Any
 
-from mcp_gateway.agent import holdings, wording
+from mcp_gateway.agent import holdings, runs, wording
 from mcp_gateway.agent.context import Context
+from mcp_gateway.agent.hooks.memory import drop_covered
 from mcp_gateway.agent.output import EXIT_NO, EXIT_YES, UserError, as_json, say, warn
 
 HELP = "give claims back: by id, by path, or all"
@@ -37,6 +38,7 @@ def run(args: Namespace, context: Context) -> int:
     for claim_id, scopes in kept.items():
         answer = context.call("PATCH", f"claims/{claim_id}", {"scopes": scopes})
         done["lost" if answer.refused else "narrowed"].append(claim_id)
+    drop_covered(runs.folder_of(context.settings))  # hooks shall not take for held what no longer is
     if context.json:
         as_json(done | {"not_held": missed})
     else:
