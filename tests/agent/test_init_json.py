@@ -3,7 +3,7 @@
 import json
 
 import pytest
-from hypothesis import assume, given
+from hypothesis import assume, given, settings
 from hypothesis import strategies as st
 
 from mcp_gateway.agent.wiring import blocks, codex, jsonedit, localenv
@@ -36,6 +36,7 @@ def written(value: object, shape: tuple) -> str:
     return mark + json.dumps(value, indent=indent, ensure_ascii=escaped).replace("\n", newline) + ending
 
 
+@settings(deadline=None)
 @given(OBJECTS, SHAPES)
 def test_a_server_is_added_to_any_document_and_nothing_else_changes(document, shape):
     servers = document.get("mcpServers", {})
@@ -56,6 +57,7 @@ def test_a_server_is_added_to_any_document_and_nothing_else_changes(document, sh
 
 
 @pytest.mark.parametrize("tool", TOOLS.values(), ids=lambda tool: tool.name)
+@settings(deadline=None)
 @given(document=OBJECTS, shape=SHAPES, foreign=st.lists(st.sampled_from(["lint", "interlocking hook x"]), max_size=2))
 def test_hooks_of_others_survive_ours_coming_and_going(tool: Tool, document, shape, foreign):
     document.pop("hooks", None)
@@ -118,6 +120,7 @@ def test_a_server_that_somebody_changed_is_put_right():
     assert jsonedit.get(SERVER.put(text), ("mcpServers", "interlock")) == TOOLS["claude"].stdio
 
 
+@settings(deadline=None)
 @given(st.text(alphabet="ab \n\r\t#<>", max_size=40), st.sampled_from([HASH, MARKDOWN]), st.booleans())
 def test_a_block_comes_changes_and_goes_and_the_rest_stays(text, style, first):
     body = "line one\nline two"

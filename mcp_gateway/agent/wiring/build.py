@@ -11,7 +11,7 @@ from mcp_gateway.agent.repo import Checkout
 from mcp_gateway.agent.settings import FILE, FOLDER
 from mcp_gateway.agent.wiring import blocks, githooks, localenv, record
 from mcp_gateway.agent.wiring.blocks import HASH
-from mcp_gateway.agent.wiring.edits import REFUSALS, UnfitError, block
+from mcp_gateway.agent.wiring.edits import REFUSALS, Held, UnfitError, block
 from mcp_gateway.agent.wiring.plan import SECRET, ByHand, File, Plan
 from mcp_gateway.agent.wiring.texts import decode, read_bytes, read_text
 from mcp_gateway.agent.wiring.tool import Tool
@@ -25,7 +25,10 @@ _KEPT = ("runs", "cache", "probe")
 
 @dataclass(frozen=True, slots=True)
 class Wiring:
-    """What is wanted of a repository: which tools, how, and with which values for this machine."""
+    """What is wanted of a repository: which tools, how, and with which values for this machine.
+
+    ``consent``: tracked git hooks may be edited. ``http``: tools ask the server themselves; those that do stay so.
+    """
 
     checkout: Checkout
     tools: Sequence[Tool]
@@ -39,7 +42,7 @@ def wire(wanted: Wiring) -> Plan:
     """The plan that makes it so. Nothing is written yet."""
     checkout, plan = wanted.checkout, _plan(wanted.checkout)
     for tool in wanted.tools:
-        for edit in tool.edits(checkout.top, http=wanted.http):
+        for edit in tool.edits(checkout.top, http=wanted.http or _asks_over_http(tool, checkout.top)):
             plan.put(checkout.top, edit)
     if not _is_ignored(checkout.top):
         plan.put(checkout.top, IGNORE)
@@ -95,6 +98,16 @@ def settings_file(checkout: Checkout) -> Path:
 
 def _plan(checkout: Checkout) -> Plan:
     return Plan([checkout.top, checkout.main, checkout.common_dir])
+
+
+def _asks_over_http(tool: Tool, top: Path) -> bool:
+    """Whether the tool was wired to ask the server itself; that stays so until it is unwired."""
+    edit = tool.server(http=True)
+    try:
+        text = read_text(top / edit.path)
+        return tool.http is not None and text is not None and edit.held(text) is Held.CURRENT
+    except REFUSALS:
+        return False
 
 
 def _is_ignored(top: Path) -> bool:
@@ -170,7 +183,7 @@ def _empty(folder: Path) -> None:
 def lines(plan: Plan, top: Path) -> list[tuple[str, str, str]]:
     """(what happens, path, what it holds) for each file and move, in the order of the plan."""
     told = [("moved", _shown(move.source, top), f"now {move.target.name}") for move in plan.moves]
-    files = [found for found in plan.files.values() if found.whats]
+    files = [found for found in plan.files.values() if found.whats and (found.before, found.after) != (None, None)]
     return told + [(_happens(found), _shown(found.path, top), ", ".join(found.whats)) for found in files]
 
 

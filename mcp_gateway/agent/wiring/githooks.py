@@ -26,6 +26,8 @@ from mcp_gateway.agent.wiring.plan import SCRIPT, ByHand, Move, Plan
 from mcp_gateway.agent.wiring.texts import read_text
 
 NAMES = ("pre-commit", "prepare-commit-msg", "pre-push", "post-rewrite")
+# These only write something down: git goes on whatever becomes of it.
+_ADVISING = frozenset({"prepare-commit-msg", "post-rewrite"})
 # Git writes to these; what reads it all leaves nothing for the next.
 _FED = frozenset({"pre-push", "post-rewrite"})
 _LATER = (".legacy", ".old")  # names that hook managers give a hook they found
@@ -51,8 +53,8 @@ if [ -x "$interlock_before" ]; then printf '%s' "$interlock_lines" | "$interlock
 """
 # A substitution loses the last line ends; the x keeps them.
 _FEED = "interlock_lines=$(cat; printf x); interlock_lines=${interlock_lines%x}\n"
-_CALL = 'interlock_run git-hook HOOK "$@" || exit $?\n'
-_CALL_FED = 'printf \'%s\' "$interlock_lines" | interlock_run git-hook HOOK "$@" || exit $?\n'
+_CALL = 'interlock_run git-hook HOOK "$@" || ELSE\n'
+_CALL_FED = 'printf \'%s\' "$interlock_lines" | interlock_run git-hook HOOK "$@" || ELSE\n'
 _GIVE_BACK = """\
 if [ -n "$interlock_lines" ]; then
   exec <<INTERLOCK_LINES
@@ -100,13 +102,22 @@ def script(name: str) -> str:
         "# Written by `interlock init`; `interlock init --remove` takes it out.\n"
         f"# The hook that was here before is {name}.local; it runs first.\n"
     )
-    return blocks.put("#!/bin/sh\n", HASH, (told + body).replace("HOOK", name)).replace("#!/bin/sh\n\n", "#!/bin/sh\n")
+    return blocks.put("#!/bin/sh\n", HASH, told + _filled(body, name)).replace("#!/bin/sh\n\n", "#!/bin/sh\n")
 
 
 def lines(name: str) -> str:
     """Our lines in a hook of others: after theirs, except where they would read what git writes to it."""
     body = (_FEED + _RUN + _CALL_FED + _GIVE_BACK) if name in _FED else (_RUN + _CALL)
-    return body.replace("HOOK", name)
+    return _filled(body, name)
+
+
+def by_hand(name: str) -> str:
+    """The line for a person to put into a hook."""
+    return _filled('interlock git-hook HOOK "$@" || ELSE', name)
+
+
+def _filled(text: str, name: str) -> str:
+    return text.replace("HOOK", name).replace("ELSE", ":" if name in _ADVISING else "exit $?")
 
 
 def edit(folder: Path, top: Path, name: str) -> Edit:
@@ -125,8 +136,7 @@ def edit(folder: Path, top: Path, name: str) -> Edit:
     def bare(text: str) -> bool:
         return text.strip() in ("", "#!/bin/sh")
 
-    by_hand = f'interlock git-hook {name} "$@" || exit $?'
-    return Edit((folder / name).relative_to(top).as_posix(), "git hook", put, take, by_hand, "", bare)
+    return Edit((folder / name).relative_to(top).as_posix(), "git hook", put, take, by_hand(name), "", bare)
 
 
 def put(plan: Plan, checkout: Checkout, where: Place, *, consent: bool) -> None:
@@ -141,7 +151,7 @@ def put(plan: Plan, checkout: Checkout, where: Place, *, consent: bool) -> None:
             _executable(plan, path)
         elif held(path, name) is Held.NOTHING:
             why = "it is tracked: say --yes to have it edited" if where.kind == "tracked" else "it serves others, too"
-            plan.by_hand.append(ByHand(path, why, f'interlock git-hook {name} "$@" || exit $?'))
+            plan.by_hand.append(ByHand(path, why, by_hand(name)))
 
 
 def take(plan: Plan, checkout: Checkout, where: Place) -> None:
@@ -198,7 +208,7 @@ def _own(plan: Plan, path: Path) -> None:
         else:
             plan.write(path, script(name).encode(), "git hook", SCRIPT)
     except REFUSALS as error:
-        plan.by_hand.append(ByHand(path, str(error), f'interlock git-hook {name} "$@" || exit $?'))
+        plan.by_hand.append(ByHand(path, str(error), by_hand(name)))
 
 
 def _executable(plan: Plan, path: Path) -> None:

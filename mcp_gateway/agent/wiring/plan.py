@@ -75,6 +75,9 @@ class Plan:
         """The file at a path, as planned so far. Links are followed within the roots. Raises UnfitError."""
         landing = path.resolve()
         self._inside(landing)
+        folder = next(at for at in landing.parents if at.exists())
+        if not folder.is_dir():
+            raise UnfitError(f"{folder.name} is a file where a folder must be")
         if landing not in self.files:
             content = read_bytes(landing)
             self.files[landing] = File(landing, content, content)
