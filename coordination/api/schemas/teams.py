@@ -100,7 +100,7 @@ class FreezeCreate(Body):
 
 
 class Me(Reply):
-    """The caller as this server sees it. ``scopes`` are its permissions."""
+    """The caller as this server sees it. ``scopes`` are its permissions; a token may end (``expires_at``)."""
 
     kind: str
     id: str
@@ -110,6 +110,7 @@ class Me(Reply):
     agent: str | None
     scopes: list[str]
     instance: str | None
+    expires_at: Time | None
 
 
 class Team(Reply):
