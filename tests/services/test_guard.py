@@ -6,6 +6,7 @@ import pytest
 
 from coordination.services import claims, freeze, guard_words, instances, leases
 from coordination.services.requests import ClaimRequest, ScopeRequest
+from tenants.db import transaction
 from tenants.permissions import PRESETS
 from tenants.principal import Actor, Principal
 from tenants.problems import Problem
@@ -234,8 +235,6 @@ def test_lapsed_ground_is_taken_over_unless_a_reason_is_wanted(place: Place) -> 
 
 
 def lapse(place: Place) -> None:
-    from tenants.db import transaction
-
     with transaction(place.team_id) as tx:
         tx.run("UPDATE coordination_claim SET expires_at = created_at WHERE team_id = %s", [place.team_id])
 
