@@ -8,15 +8,15 @@ from collections.abc import Iterable
 from dataclasses import dataclass, field, replace
 from itertools import product
 
+from coordination.engine.ground import read
 from coordination.engine.modes import Mode, compatible
-from coordination.engine.patterns import Syntax, parse
 
-PATTERNS = ("a/x", "a/y", "a/b", "a/*", "a/**", "**/x", "d/x", "**")
+PATTERNS = ("a/x", "file:a/b", "a/b", "a/*", "a/y", "a/**", "**/x", "d/x", "**")
 
 
 def _world() -> dict[frozenset[str], str]:
     """For each set of patterns that some path is in all of and in no other: such a path."""
-    parsed = {text: parse(text, syntax=Syntax.SCOPE)[0] for text in PATTERNS}
+    parsed = {text: read(text, fold=False)[0] for text in PATTERNS}
     paths = ("/".join(names) for depth in (1, 2, 3) for names in product("abdxyz", repeat=depth))
     return {frozenset(text for text, one in parsed.items() if one.matches(path)): path for path in paths}
 

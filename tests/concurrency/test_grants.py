@@ -9,7 +9,7 @@ from tests.seeding import seed_agents
 
 pytestmark = [pytest.mark.race, pytest.mark.xdist_group("race")]
 
-OVERLAPPING = ("src/**", "src/*.py", "src/a/**", "**/x.py", "src/a/x.py", "s*/**", "src/b/x.py", "src/a/*.py")
+OVERLAPPING = ("src/**", "src/*.py", "src/a/**", "**/x.py", "file:src/a/x.py", "s*/**", "src/b/x.py", "src/a/*.py")
 
 
 @pytest.mark.invariant("INV-01")

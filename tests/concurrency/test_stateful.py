@@ -9,9 +9,9 @@ from hypothesis import HealthCheck, Phase, settings
 from hypothesis import strategies as st
 from hypothesis.stateful import RuleBasedStateMachine, initialize, invariant, rule
 
+from coordination.engine.ground import read
 from coordination.engine.modes import Mode, Urgency
 from coordination.engine.overlap import meets
-from coordination.engine.patterns import Syntax, parse
 from coordination.services import claims, drains
 from coordination.services.requests import ClaimRequest, ScopeRequest
 from tenants.principal import Principal
@@ -248,13 +248,14 @@ Services.TestCase.settings = settings(
 @pytest.mark.invariant("INV-02")
 @pytest.mark.invariant("INV-05")
 @pytest.mark.invariant("INV-08")
+@pytest.mark.invariant("INV-28")
 class TestServices(Services.TestCase):
     """Collected by pytest."""
 
 
 def test_the_models_world_tells_patterns_apart_as_the_engine_does() -> None:
     """Else the model would be wrong where the engine is right."""
-    parsed: dict[str, Any] = {text: parse(text, syntax=Syntax.SCOPE)[0] for text in PATTERNS}
+    parsed: dict[str, Any] = {text: read(text, fold=False)[0] for text in PATTERNS}
     ways: list[tuple[str, ...]] = [(), *((text,) for text in PATTERNS)]
     for (one, mine), (other, theirs) in product(product(PATTERNS, ways), repeat=2):
         cover = Part(one, mine).cover & Part(other, theirs).cover
