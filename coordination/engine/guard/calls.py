@@ -77,7 +77,8 @@ Program = Callable[[Call], None]
 def program(word: str) -> str:
     """The name a program is known by."""
     name = word.replace("\\", "/").rsplit("/", 1)[-1]
-    return name.removesuffix(".exe")
+    # Package runners take a version behind the name.
+    return (name.partition("@")[0] or name).removesuffix(".exe")
 
 
 @dataclass(slots=True)

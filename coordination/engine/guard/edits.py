@@ -61,8 +61,9 @@ def _sed_letters(word: str, suffix: str | None, script: bool, args: list[str]) -
 
 
 def perl(call: Call) -> None:
-    """`perl -pi -e`, `ruby -i -pe`: in place where told to; other code on the line can write anything."""
+    """`perl -pi -e`, `ruby -i -pe`: in place where told to, a filter with `-p`; other code can write anything."""
     args, files, code, suffix = list(call.args), [], False, None
+    filters = False
     while args:
         word = args.pop(0)
         if word == "--" or not word.startswith("-") or word == "-":
@@ -76,6 +77,7 @@ def perl(call: Call) -> None:
                 code = True
                 args = args if word[at:] else args[1:]
                 break
+            filters = filters or letter in "pn"
             if letter in "MmIxCF":
                 args = args[1:] if letter in "MmI" and not word[at:] else args
                 break
@@ -84,7 +86,7 @@ def perl(call: Call) -> None:
         call.write(*files)
         if suffix and "*" not in suffix:
             call.write(*(path + suffix for path in files))
-    elif code or (not files and (call.stdin is not None or call.piped)):
+    elif (code and not filters) or (not code and not files and (call.stdin is not None or call.piped)):
         call.opaque()
 
 
@@ -123,7 +125,8 @@ def interpreter(call: Call) -> None:
 
 def editor(call: Call) -> None:
     """`ed`, `ex`, `vim`: the files they are called with."""
-    call.write(*options([word for word in call.args if not word.startswith("+")], "cpSstTuU").operands)
+    valued = "p" if call.name == "ed" else "cSuiTt"
+    call.write(*options([word for word in call.args if not word.startswith("+")], valued, ("cmd",)).operands)
 
 
 def replace(call: Call) -> None:
@@ -183,7 +186,7 @@ def _formats(call: Call) -> None:
 
 
 def _looks_like_a_file(path: str) -> bool:
-    return known(path) and "." in path.rsplit("/", 1)[-1].lstrip(".")
+    return known(path) and not set(path) & set("*?{") and "." in path.rsplit("/", 1)[-1].lstrip(".")
 
 
 def _when(*flags: str) -> Rule:
@@ -239,6 +242,9 @@ _RULES: Mapping[str, Rule] = MappingProxyType(
         "cargo-fmt": _unless("check"),
     }
 )
+
+
+FORMATTERS = frozenset(_RULES)
 
 
 def _cargo(call: Call) -> None:

@@ -7,6 +7,7 @@ import re
 from .calls import Call, Options, Program, options
 from .patches import diffed, patched
 from .scope import UNKNOWN, known
+from .types import HEAD
 
 _MODE = re.compile(r"[ugoa]*[-+=][rwxXstugo,=+-]*|[0-7]{1,5}")
 _REMOTE = re.compile(r"[^/]+:")
@@ -132,7 +133,7 @@ def compress(call: Call) -> None:
 
 
 def archive(call: Call) -> None:
-    """`tar`, `unzip`, `zip`, `7z`: an archive that is made is named, what comes out of one is not."""
+    """`tar`, `unzip`, `zip`: an archive that is made is named, what comes out of one is not."""
     if call.name == "zip":
         call.write(*options(call.args, "xibn").operands[:1])
         return
@@ -219,6 +220,12 @@ def each(call: Call) -> None:
         call.other([*args, UNKNOWN] if args else [])
 
 
+def hub(call: Call) -> None:
+    """`gh pr checkout`."""
+    if call.args[:2] in (["pr", "checkout"], ["pr", "co"]):
+        call.scope.danger("gh pr checkout", HEAD)
+
+
 def apply(call: Call) -> None:
     """`apply_patch`: the patch is a word, or comes in."""
     text = call.stdin if call.stdin is not None else "\n".join(call.args)
@@ -283,5 +290,6 @@ PROGRAMS: dict[str, Program] = {
     "apply_patch": apply,
     "applypatch": apply,
     "patch": patch,
+    "gh": hub,
     **dict.fromkeys(("gzip", "bzip2", "xz", "gunzip", "bunzip2", "unxz"), compress),
 }

@@ -17,6 +17,20 @@ _GLOBAL_VALUED = frozenset({"-c", "--namespace", "--super-prefix", "--config-env
 # A word that is a file rather than a branch: it says where it lies, or ends like a file and not like a version.
 _ROOTED = re.compile(r"\.{1,2}(/.*)?|.*/|:.*")
 _SUFFIX = re.compile(r"(.*/)?[^/]*\.[A-Za-z][A-Za-z0-9_]{0,9}")
+_NAMES = frozenset(
+    {
+        "Makefile",
+        "Dockerfile",
+        "LICENSE",
+        "README",
+        "Gemfile",
+        "Rakefile",
+        "Procfile",
+        "Justfile",
+        "justfile",
+        "Jenkinsfile",
+    }
+)
 _VERSION = re.compile(r"(.*/)?v?\d+(\.\w+)*")
 
 
@@ -41,10 +55,8 @@ class _Git:
     def rewrites(self, paths: list[str]) -> None:
         """Files get another content; a whole folder is told by the danger."""
         for path in paths:
-            if not known(path) or set(path) & set("*?["):
-                # Patterns of git's own reach files that are not in the command.
-                self.scope.found.opaque = True
-            elif not _ROOTED.fullmatch(path) or (path[:1] == "." and path.rstrip("/").strip("./")):
+            # Patterns of git's own reach files that are not in the command: the danger makes it opaque.
+            if not set(path) & set("*?") and path.rstrip("/") not in ("", ".", "..") and path[:1] != ":":
                 self.scope.write(path)
 
 
@@ -196,10 +208,10 @@ def _pull(it: _Git) -> None:
 
 def _worktree(it: _Git) -> None:
     words = it.given().operands
-    if words[:1] == ["remove"] and len(words) > 1:
-        it.danger(WORKTREE, words[1:2], "worktree remove")
-    elif words[:1] == ["move"] and len(words) > 2:
-        it.danger(WORKTREE, words[1:2], "worktree move")
+    if words[:1] in (["remove"], ["move"]) and len(words) > 1:
+        # All of the checkout that is named, not something in this one.
+        it.scope.enter(words[1])
+        it.danger(WORKTREE, verb=f"worktree {words[0]}")
 
 
 def _read_tree(it: _Git) -> None:
@@ -243,7 +255,7 @@ def _diff(it: _Git) -> None:
 
 
 def _is_file(word: str) -> bool:
-    if _ROOTED.fullmatch(word):
+    if _ROOTED.fullmatch(word) or word.rpartition("/")[2] in _NAMES:
         return True
     return bool(_SUFFIX.fullmatch(word)) and not _VERSION.fullmatch(word)
 

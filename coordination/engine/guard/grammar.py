@@ -122,7 +122,7 @@ class Parser(Words):
         joint = ";"
         while True:
             self._skip()
-            if not self.peek() or self.peek() == ")" or self.peek(2) == ";;" or self._keyword(*ends):
+            if self._ended() or self._keyword(*ends):
                 return tuple(items)
             item = Item(self._pipeline(), joint)
             self._skip(lines=False)
@@ -131,16 +131,20 @@ class Parser(Words):
                 item, joint = Item(item.pipeline, item.joint, background=True), ";"
             items.append(item)
 
+    def _ended(self) -> bool:
+        """Whether the text, a parenthesis or a branch of a case ends here."""
+        return self.peek() in ("", ")") or self.peek(2) in (";;", ";&")
+
     def _joint(self) -> str:
         for joint in ("&&", "||", "&", "\n"):
             if self.text.startswith(joint, self.at):
                 if joint != "\n":
                     self.at += len(joint)
                 return ";" if joint == "\n" else joint
-        if self.peek() == ";" and self.peek(2) != ";;":
-            self.at += 1
+        if self._ended():
             return ";"
-        if not self.peek() or self.peek() == ")" or self.peek(2) == ";;":
+        if self.peek() == ";":
+            self.at += 1
             return ";"
         raise Unreadable(f"{self.peek()!r} behind a command")
 

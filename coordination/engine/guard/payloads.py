@@ -14,12 +14,12 @@ Whatever the clients send besides is not looked at; contents of files and prompt
 
 from __future__ import annotations
 
-import posixpath
 import re
 from collections.abc import Callable, Mapping, Sequence
 from typing import Any
 
 from .patches import patched
+from .scope import MAX_PATH
 from .shell import read_argv, read_command, read_powershell
 from .types import DELETE as DELETED
 from .types import WRITE, Event, PayloadError, Reading, ToolUse, Touch
@@ -28,7 +28,6 @@ CLIENTS = ("claude-code", "codex", "cursor", "gemini")
 
 # The session becomes a run's thread id, which is kept in so many characters.
 MAX_SESSION = 200
-MAX_PATH = 4096
 MAX_COMMAND = 200_000
 _MAX_NAME = 200
 
@@ -226,29 +225,15 @@ def _patch(given: object) -> Reading:
     raise PayloadError("the hook's payload holds no patch")
 
 
-def _shell(fields: Payload, cwd: str, reader: Callable[[str, str], Reading]) -> Reading:
+def _shell(fields: Payload, cwd: str, reader: Callable[[str, str, str], Reading]) -> Reading:
     command = next((fields[field] for field in _COMMAND_FIELDS if fields.get(field) is not None), None)
+    start = next((folder for field in _FOLDER_FIELDS if (folder := _text(fields, field, MAX_PATH))), "")
     if isinstance(command, str):
-        reading = reader(command, cwd) if len(command) <= MAX_COMMAND else Reading(opaque=True)
-    elif isinstance(command, Sequence) and command and all(isinstance(word, str) for word in command):
+        return reader(command, cwd, start) if len(command) <= MAX_COMMAND else Reading(opaque=True)
+    if isinstance(command, Sequence) and command and all(isinstance(word, str) for word in command):
         short = sum(map(len, command)) <= MAX_COMMAND
-        reading = read_argv(list(command), cwd) if short else Reading(opaque=True)
-    else:
-        raise PayloadError("the hook's payload holds no command")
-    return _moved(reading, next((at for field in _FOLDER_FIELDS if (at := _text(fields, field, MAX_PATH))), ""))
-
-
-def _moved(reading: Reading, folder: str) -> Reading:
-    """The reading of a command that runs in another folder than the call's."""
-    if not folder:
-        return reading
-    touches = tuple(Touch(_join(folder, touch.path), touch.action) for touch in reading.touches)
-    return Reading(touches, reading.dangers, reading.opaque)
-
-
-def _join(folder: str, path: str) -> str:
-    absolute = path.startswith(("/", "\\")) or path[1:2] == ":"
-    return path if absolute else posixpath.join(folder, path)
+        return read_argv(list(command), cwd, start) if short else Reading(opaque=True)
+    raise PayloadError("the hook's payload holds no command")
 
 
 def _cursor_tool(name: str, tool: str, payload: Payload) -> tuple[str, Reading]:

@@ -7,7 +7,7 @@ stands in parentheses or braces is read by itself, and what it works out to is n
 from __future__ import annotations
 
 import re
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass, field
 from types import MappingProxyType
 
@@ -16,16 +16,16 @@ from .scope import UNKNOWN, Scope, known
 from .types import DELETE, WRITE
 
 _MAX_STATEMENTS = 2000
-# A word, a text in quotes, a redirection, or what ends a statement; here-strings come first, comments are dropped.
+# A word, a text in quotes, a redirection, or what ends a statement. What may run over lines is only opened here.
 _TOKEN = re.compile(
-    r"""@'\r?\n(?P<literal>.*?)\r?\n'@ | @"\r?\n(?P<here>.*?)\r?\n"@
-      | (?P<comment><\#.*?\#>|(?<![^\s;|&(){}])\#[^\n]*)
+    r"""(?P<opened>@'\r?\n|@"\r?\n|<\#) | (?P<comment>(?<![^\s;|&(){}])\#[^\n]*)
       | '(?P<single>(?:[^']|'')*)' | "(?P<double>(?:[^"`]|`.|"")*)"
       | (?P<redirect>[*0-9]?>&[0-9]|[*0-9]?>>?)
       | (?P<end>\$\(|@\(|&&|\|\||[;|&(){}\n])
       | (?P<space>[ \t\r]+|`\r?\n) | (?P<comma>,) | (?P<plain>(?:`.|[^\s;|&(){},'"<>`])+) | (?P<other>.)""",
     re.VERBOSE | re.DOTALL,
 )
+_CLOSES = {"@'": ("literal", "\n'@"), '@"': ("here", '\n"@'), "<#": ("comment", "#>")}
 _VARIABLE = re.compile(r"\$\{?([A-Za-z_]\w*)\}?")
 _ASSIGNED = re.compile(r"\$([A-Za-z_]\w*)")
 _DOTNET = re.compile(
@@ -62,22 +62,36 @@ def statements(text: str, scope: Scope, shell: Shell) -> None:
             _statement(statement, scope, shell)
 
 
+def _tokens(text: str) -> Iterator[tuple[str, str]]:
+    """The kind and the text of each token; one that is never closed takes all that is left."""
+    at = 0
+    while token := _TOKEN.match(text, at):
+        at, kind = token.end(), token.lastgroup or ""
+        if kind != "opened":
+            yield kind, token[kind]
+            continue
+        kind, close = _CLOSES[token[0][:2]]
+        # The line that ends a here-string may follow the one that begins it.
+        end = text.find(close, at - 1 if kind != "comment" else at)
+        yield kind, text[at : max(at, end)] if end >= 0 else text[at:]
+        at = end + len(close) if end >= 0 else len(text)
+
+
 def _split(text: str, scope: Scope) -> list[_Statement]:
     current = _Statement()
     result, fresh, target = [current], True, False
-    for token in _TOKEN.finditer(text):
-        kind = token.lastgroup or ""
+    for kind, token in _tokens(text):
         if kind in ("space", "comment"):
             # A comma goes on with its list on the other side of a blank.
             fresh = not (current.words and len(current.words[-1]) > 1 and not current.words[-1][-1])
         elif kind == "end":
             # Whatever has parentheses in it is a word that is not known, and one of its own.
-            if token[0][-1] == "(" and not fresh:
+            if token[-1] == "(" and not fresh:
                 _add(current, UNKNOWN, False, target)
             current, fresh, target = _Statement(), True, False
             result.append(current)
         elif kind == "redirect":
-            target, fresh = "&" not in token[0], True
+            target, fresh = "&" not in token, True
         elif kind == "comma" and current.words:
             current.words[-1].append("")
             fresh = False
@@ -98,14 +112,11 @@ def _add(statement: _Statement, text: str, fresh: bool, target: bool) -> None:
         statement.words[-1][-1] += text
 
 
-def _text(token: re.Match[str], kind: str) -> str:
-    text = token[kind]
+def _text(text: str, kind: str) -> str:
     if kind == "single":
         return text.replace("''", "'")
-    if kind in ("double", "here", "plain"):
-        # Put in when the statement is read, for it may be set by one before.
-        return re.sub(r"`(.)", r"\1", text, flags=re.DOTALL)
-    return text
+    # Variables are put in when the statement is read, for they may be set by one before.
+    return re.sub(r"`(.)", r"\1", text, flags=re.DOTALL) if kind in ("double", "here", "plain") else text
 
 
 def _put_in(text: str, scope: Scope) -> str:

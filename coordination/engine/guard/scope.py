@@ -18,6 +18,8 @@ from .types import DELETE, WRITE, Danger, Reading, Touch
 UNKNOWN = "\0"
 # A command that names more is read no further, but for being opaque.
 MAX_TOUCHES = 256
+# Longer than any system takes.
+MAX_PATH = 4096
 _MAX_WORDS = 64
 _OPEN, _COMMA, _CLOSE, _CLASS = "\1", "\2", "\3", "\4"
 _MARKS = str.maketrans({"{": _OPEN, ",": _COMMA, "}": _CLOSE, "[": _CLASS, "*": UNKNOWN, "?": UNKNOWN})
@@ -88,7 +90,7 @@ class Scope:
         if path in _NO_FILES or path.startswith("/dev/fd/"):
             return
         placed = UNKNOWN if self.where is None and not rooted(path) else join(self.where or "", path)
-        if known(placed) and len(self.found.touches) < MAX_TOUCHES:
+        if known(placed) and len(placed) <= MAX_PATH and len(self.found.touches) < MAX_TOUCHES:
             self.found.touches[Touch(placed, action)] = None
         elif known(placed) or not self._elsewhere(path):
             self.found.opaque = True
@@ -104,8 +106,8 @@ class Scope:
     def danger(self, verb: str, what: str, paths: Iterable[str] = ()) -> None:
         """A git command that throws away or moves what others stand on; no paths is the whole checkout."""
         limits = [join(self.where or "", path) for path in paths]
-        if not all(map(known, limits)) or self.where is None:
-            # Limits that cannot be told are none.
+        if not all(map(known, limits)) or self.where is None or set("".join(limits)) & set("*?"):
+            # Limits that cannot be told are none, and patterns of git's own are such.
             self.found.opaque, limits = True, []
         if any(path.startswith(":") for path in limits):
             limits = []
@@ -168,7 +170,7 @@ def _value(part: Part, scope: Scope) -> str:
             return scope.folder()
         values = scope.names.get(part.text, (UNKNOWN,))
         return values[0] if values else ""
-    return _output(part.code, scope) if part.kind is Kind.CODE else UNKNOWN
+    return part.text or _output(part.code, scope) if part.kind is Kind.CODE else UNKNOWN
 
 
 def _unmarked(text: str) -> str:
@@ -180,7 +182,7 @@ def _unmarked(text: str) -> str:
 
 def _braces(text: str) -> list[str]:
     """`{a,b}` and `{1..3}` written out; too many are one that is not known."""
-    if text.count(_OPEN) > _MAX_WORDS:
+    if _OPEN in text and (text.count(_OPEN) > _MAX_WORDS or len(text) > MAX_PATH):
         return [UNKNOWN]
     done: list[str] = []
     waiting = [text]

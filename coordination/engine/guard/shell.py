@@ -7,6 +7,7 @@ its list. Programs nobody described here write nothing: what they wrote is found
 
 from __future__ import annotations
 
+import re
 from collections.abc import Sequence
 
 from .calls import Call, program
@@ -18,46 +19,60 @@ from .tree import Assignment, Block, Body, Form, Item, Kind, Redirect, Simple, U
 from .types import Reading
 
 # Loops in loops and scripts in scripts are read so far.
-_MAX_STEPS = 2000
+_MAX_STEPS = 4000
 _MAX_SCRIPTS = 8
-_CONTROLS = frozenset("\0\1\2\3\4")
+_MAX_NESTED = 24
+# What the reader marks words with, and halves of characters: no shell is given those.
+_NO_TEXT = re.compile("[\0-\4\ud800-\udfff]")
 _WRITES = frozenset({">", ">>", ">|", "&>", "&>>", "<>"})
 
 
-def read_command(command: str, cwd: str) -> Reading:
+def read_command(command: str, cwd: str, start: str = "") -> Reading:
     """What `command` (POSIX sh or bash) writes when run in `cwd`. Never raises: what is not understood is opaque.
 
     Args:
         command: the text as the shell gets it.
-        cwd: where it is run, absolute; empty when not known, and then `$PWD` is not either.
+        cwd: where the call is made, absolute; empty when not known, and then `$PWD` is not either.
+        start: the folder the command is run in, absolute or relative to `cwd`; empty is `cwd`.
+
+    Paths of the result are absolute or relative to `cwd`.
     """
     found = Findings()
-    _Reader().script(command, Scope(cwd, found))
+    _Reader().script(command, _scope(cwd, start, found))
     return found.reading()
 
 
-def read_argv(argv: Sequence[str], cwd: str) -> Reading:
+def read_argv(argv: Sequence[str], cwd: str, start: str = "") -> Reading:
     """The same for a command that comes as a list of words, without a shell."""
-    if not argv or any(_CONTROLS & set(word) for word in argv):
+    if not argv or any(map(_NO_TEXT.search, argv)):
         return Reading(opaque=True)
     found = Findings()
     reader = _Reader()
     try:
-        reader.run(Call(reader, Scope(cwd, found), program(argv[0]), list(argv[1:])))
+        reader.run(Call(reader, _scope(cwd, start, found), program(argv[0]), list(argv[1:])))
     except Unreadable:
         found.opaque = True
     return found.reading()
 
 
-def read_powershell(command: str, cwd: str) -> Reading:
+def read_powershell(command: str, cwd: str, start: str = "") -> Reading:
     """The same for the text of a PowerShell command. Its paths come with `/` between their names."""
+    if _NO_TEXT.search(command):
+        return Reading(opaque=True)
     found = Findings()
     reader = _Reader()
     try:
-        statements(command, Scope(cwd, found), reader)
+        statements(command, _scope(cwd, start, found), reader)
     except Unreadable:
         found.opaque = True
     return found.reading()
+
+
+def _scope(cwd: str, start: str, found: Findings) -> Scope:
+    scope = Scope(cwd, found)
+    if start:
+        scope.enter(start)
+    return scope
 
 
 class _Reader:
@@ -66,35 +81,42 @@ class _Reader:
     def __init__(self) -> None:
         self._steps = 0
         self._depth = 0
+        self._nested = 0
 
     def script(self, text: str, scope: Scope) -> None:
         """Reads the text of a script."""
-        self._depth += 1
+        self._depth, nested = self._depth + 1, self._nested
         try:
-            if _CONTROLS & set(text) or self._depth > _MAX_SCRIPTS:
+            if _NO_TEXT.search(text) or self._depth > _MAX_SCRIPTS:
                 raise Unreadable("not text a shell would run")
             self._body(Parser(text).whole(), scope)
         except Unreadable:
             scope.found.opaque = True
         finally:
-            self._depth -= 1
+            self._depth, self._nested = self._depth - 1, nested
 
     def run(self, call: Call) -> None:
         """Reads a call of any program."""
+        self._step()
+        if self._nested > _MAX_NESTED:
+            raise Unreadable("nested too deep")
+        self._nested += 1
+        # A program whose name is not known is none of those described here, like any other.
+        if reads := PROGRAMS.get(call.name):
+            reads(call)
+        self._nested -= 1
+
+    def _step(self) -> None:
         self._steps += 1
         if self._steps > _MAX_STEPS:
             raise Unreadable("too long")
-        if UNKNOWN in call.name:
-            # A program nobody named here: whatever it does, it is given no code of ours to run.
-            return
-        if reads := PROGRAMS.get(call.name):
-            reads(call)
 
     def _body(self, body: Body, scope: Scope) -> None:
         for item in body:
             self._item(item, scope)
 
     def _item(self, item: Item, scope: Scope) -> None:
+        self._step()
         # What follows `||` or goes to the background leaves the folder as it was.
         own = item.background or item.joint == "||" or len(item.pipeline) > 1
         coming: str | None = None

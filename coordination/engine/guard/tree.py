@@ -26,7 +26,10 @@ class Kind(enum.Enum):
 
 @dataclass(frozen=True, slots=True)
 class Part:
-    """A piece of a word: text, a variable's name, or (for CODE) commands; `quoted` when in double quotes."""
+    """A piece of a word: text, a variable's name, or commands; `quoted` when in double quotes.
+
+    CODE has a text, too, where it is sure what comes of the commands.
+    """
 
     kind: Kind
     text: str = ""

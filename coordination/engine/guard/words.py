@@ -16,6 +16,8 @@ _ELEMENTS = re.compile(r"([A-Za-z_][A-Za-z0-9_]*)\[[@*]\]")
 _ESCAPES = {"n": "\n", "t": "\t", "r": "\r", "a": "\a", "b": "\b", "f": "\f", "v": "\v", "e": "\x1b", "E": "\x1b"}
 _NUMBERED = re.compile(r"x([0-9A-Fa-f]{1,2})|u([0-9A-Fa-f]{1,4})|U([0-9A-Fa-f]{1,8})|([0-7]{1,3})")
 _RUN = re.compile(r'[^"\\$`]+')
+# What a process substitution becomes: no file of anybody's.
+_PIPE = "/dev/fd/63"
 _UNKNOWN = Part(Kind.UNKNOWN)
 # Deeper than anybody writes, and shallow enough for the interpreter's stack.
 MAX_DEPTH = 24
@@ -54,7 +56,7 @@ class Words:
             char = self.text[self.at]
             if char in "<>" and self.peek(2)[1:] == "(" and not parts:
                 self.at += 2
-                parts.append(Part(Kind.CODE, code=self.body_until(")")))
+                parts.append(Part(Kind.CODE, _PIPE, code=self.body_until(")")))
             elif char == "(" and parts and parts[-1].kind is Kind.PLAIN and parts[-1].text[-1] in "?*+@!":
                 parts.append(self._extended())
             elif char in _ENDS:

@@ -8,6 +8,7 @@ from types import MappingProxyType
 from typing import NamedTuple
 
 from .calls import Call, Program
+from .edits import FORMATTERS
 from .powershell import statements
 from .scope import UNKNOWN, known
 
@@ -114,6 +115,9 @@ def _package_runner(call: Call) -> None:
     args = list(call.args)
     while args and args[0].startswith("-"):
         args = args[2 if args[0] in _RUNNER_VALUED else 1 :]
+    if args and args[0] in FORMATTERS and call.name in ("yarn", "pnpm"):
+        call.other(args)
+        return
     if not args or args[0] not in _RUNNERS[call.name]:
         return
     args = args[1:]
