@@ -11,20 +11,22 @@ import mcp_types as types
 from django.conf import settings
 
 from coordination.api import parse, render
-from coordination.api.admission import Admission, Given, bearer, note_request, read_body, send_response
+from coordination.api.admission import Admission, Given, Guest, bearer, note_request, read_body, send_response
 from coordination.api.limits import Headers
 from coordination.api.render import Context, Response
 from coordination.api.stream import Receive, Send
 from coordination.api.waits import Gone
 from mcp_gateway import address
 from mcp_gateway.agent import VERSION
+from mcp_gateway.held import Held
 from mcp_gateway.protocol import VISIT, Protocol
-from mcp_gateway.visit import Denied, Visit
+from mcp_gateway.visit import Denied, Place, Visit
 from tenants.problems import Code, Problem
 
 Scope = dict[str, Any]
 
 _TEXT = (b"content-type", b"text/plain; charset=utf-8")
+_TAKEN_BACK = "notifications/cancelled"
 # Methods that are counted by their name; anything else is "other", so labels stay few.
 _METHODS = frozenset({"initialize", "server/discover", "tools/list", "tools/call", "ping", "notifications/initialized"})
 
@@ -34,6 +36,7 @@ class McpDoor:
 
     def __init__(self, admission: Admission) -> None:
         self.admission = admission
+        self.held = Held()
         self.protocol = Protocol(VERSION, max_body=settings.MAX_BODY_BYTES)
 
     @staticmethod
@@ -117,15 +120,7 @@ class _Request:
             message = parse.decode(body)
         except Problem as problem:
             return await self._unreadable(problem)
-        instance = self._headers.get(b"interlock-instance")
-        visit = self._visit = Visit(
-            self._door.admission,
-            guest,
-            place,
-            self._context,
-            self._receive,
-            None if instance is None else instance.decode("latin-1"),
-        )
+        visit = self._visit = self._visit_of(guest, place, message)
         scope = {**self._scope, VISIT: visit}
         reply = await self._door.protocol.call(message, scope, self._headers)
         self._name = _counted(message, visit)
@@ -134,6 +129,17 @@ class _Request:
             return reply.status
         await visit.enter()
         return await self._by_the_manager(scope, body)
+
+    def _visit_of(self, guest: Guest, place: Place, message: Any) -> Visit:
+        origin = self._door.admission.address(self._scope, self._headers)
+        visit = Visit(self._door.admission, guest, place, self._context, origin, self._receive, self._door.held)
+        if (instance := self._headers.get(b"interlock-instance")) is not None:
+            visit.instance = instance.decode("latin-1")
+        if isinstance(message, dict):
+            visit.request_id = message.get("id")
+            if message.get("method") == _TAKEN_BACK and isinstance(params := message.get("params"), dict):
+                self._door.held.take_back(visit.key(params.get("requestId")))
+        return visit
 
     async def _unreadable(self, problem: Problem) -> int:
         """What is no JSON is told as JSON-RPC has it, with the problem beside it."""

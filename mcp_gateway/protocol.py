@@ -18,6 +18,7 @@ from mcp.server.connection import Connection
 from mcp.server.context import ServerRequestContext
 from mcp.server.lowlevel import Server
 from mcp.server.runner import modern_error_data, serve_one
+from mcp.server.streamable_http import REQUEST_CANCELLED
 from mcp.server.streamable_http_manager import StreamableHTTPSessionManager
 from mcp.shared.dispatcher import CallOptions
 from mcp.shared.exceptions import MCPError, NoBackChannelError
@@ -35,7 +36,7 @@ from starlette.requests import Request
 
 from coordination.api.waits import Gone
 from mcp_gateway.tools import tools_of
-from mcp_gateway.visit import Denied, NoSuchTool, Visit
+from mcp_gateway.visit import Denied, NoSuchTool, TakenBack, Visit
 
 NAME, TITLE = "interlock", "Interlock"
 # Under 150 words: they stand in the context of every conversation.
@@ -101,6 +102,8 @@ async def _call_tool(ctx: ServerRequestContext[Any], params: types.CallToolReque
         known = ", ".join(tools_of(visit.place.tools))
         text = f"There is no tool {params.name[:100]!r} here. There is: {known}."
         raise MCPError(code=types.INVALID_PARAMS, message=text) from None
+    except TakenBack:
+        raise MCPError(code=REQUEST_CANCELLED, message="Request cancelled") from None
     except Gone:
         visit.gone = True
         raise MCPError(code=types.INTERNAL_ERROR, message="The client went away.") from None

@@ -3,7 +3,7 @@
 What a tool does runs on a thread of the admission's pool, in one hop; waiting costs no thread (coordination.api.waits).
 """
 
-from collections.abc import Awaitable
+from collections.abc import Awaitable, Hashable
 from dataclasses import replace
 from typing import Any, NamedTuple
 from urllib.parse import quote, urlencode
@@ -18,6 +18,7 @@ from coordination.api.stream import Receive
 from coordination.api.waits import Gone, Wait
 from coordination.services.results import STATUS, Answer
 from mcp_gateway import mistakes
+from mcp_gateway.held import Held
 from mcp_gateway.tools import Tool, scopes_of, tools_of
 from mcp_gateway.tools.base import LONGEST_WAIT_S, Caller, Given, Shape, Step, Translation
 from tenants.idempotency import Stored
@@ -58,6 +59,10 @@ class NoSuchTool(Exception):
     """The set has no tool of that name."""
 
 
+class TakenBack(Exception):
+    """The client has said that it does not want this answer any more, and is still there."""
+
+
 class Visit:
     """A request that was let in. Tools run on a thread."""
 
@@ -67,12 +72,14 @@ class Visit:
         guest: Guest,
         place: Place,
         context: Context,
+        address: str,
         receive: Receive,
-        instance: str | None,
+        held: Held,
     ) -> None:
         self.place = place
         self.context = context
-        self.instance = instance
+        self.instance: str | None = None  # as the header names it
+        self.request_id: Any = None  # of the message
         self.principal: Principal | None = None  # known after ``enter``
         self.called = ""  # the tool, for counting
         self.waited = False
@@ -82,13 +89,19 @@ class Visit:
         self._admission = admission
         self._guest = guest
         self._receive = receive
+        self._held = held
+        self._address = address
+
+    def key(self, request_id: Any) -> Hashable:
+        """What one of this client's held calls is found by."""
+        return self._guest.caller.token_id, self._address, str(request_id)[:100]
 
     async def enter(self) -> None:
         """Look who asks, and whether there is anything here for them. Raises Denied."""
         self.principal = await self._run(self.place.project, self.look)
 
     async def call(self, name: str, arguments: Shape) -> Result:
-        """Perform a tool of this set. Raises Denied, NoSuchTool, and Gone when the client goes away."""
+        """Perform a tool of this set. Raises Denied, NoSuchTool, TakenBack, and Gone when the client goes away."""
         tool = tools_of(self.place.tools).get(name)
         if tool is None:
             raise NoSuchTool(name)
@@ -99,8 +112,14 @@ class Visit:
         if not isinstance(given, Answer):
             return given
         self.waited = True
-        wait = Wait(self._admission.pool, self._guest.caller.team_id, lane, self._receive)
-        return await call.finish(wait.run(_shorter(given)))
+        with self._held.enter(self.key(self.request_id), self._receive) as held:
+            wait = Wait(self._admission.pool, self._guest.caller.team_id, lane, held.receive)
+            try:
+                return await call.finish(wait.run(_shorter(given)))
+            except Gone:
+                if held.taken_back:
+                    raise TakenBack from None
+                raise
 
     def visible(self) -> list[Tool]:
         """The tools of the set that this credential may call."""

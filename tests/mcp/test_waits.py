@@ -135,6 +135,40 @@ def test_a_client_that_goes_away_leaves_the_queue_and_is_never_granted(pair, acc
     _eventually(lambda: "interlock_waiting_requests 0.0" in pair.api.http.get("/metrics").text)
 
 
+def test_a_call_that_is_taken_back_by_its_id_leaves_the_queue(server):
+    # How clients of the years before 2026 cancel: their request stays open.
+    pair = Pair(server, "2025-06-18")
+    pair.ada.call("claim", paths=["x.py"])
+    wait = {"name": "claim", "arguments": {"paths": ["x.py"], "wait_seconds": 40, "instance": pair.bob.instance}}
+    cancel = {"jsonrpc": "2.0", "method": "notifications/cancelled", "params": {"requestId": "mine"}}
+    with ThreadPoolExecutor() as threads:
+        waiting = threads.submit(_again(pair.bob).send, pair.bob.message("tools/call", wait, id="mine"))
+        _eventually(lambda: pair.queue("waiting"))
+        for params in ({"requestId": "another"}, {"requestId": None}, {}, {"requestId": ["mine"]}):
+            assert pair.bob.send(cancel | {"params": params}).status_code < 500
+        assert pair.ada.send(cancel).status_code == 202  # another token's
+        assert pair.queue("waiting") and not waiting.done()
+        assert pair.bob.send(cancel).status_code == 202
+        answer = waiting.result(20).json()
+    assert (answer["id"], answer["error"]["code"]) == ("mine", -32800)
+    assert _eventually(lambda: pair.queue("cancelled"))
+    pair.ada.call("release", all=True)
+    assert pair.held() == []
+
+
+def test_of_two_calls_with_one_id_none_is_taken_back(server):
+    pair = Pair(server, "2025-06-18")
+    pair.ada.call("claim", paths=["x.py"])
+    wait = {"name": "claim", "arguments": {"paths": ["x.py"], "wait_seconds": 40, "instance": pair.bob.instance}}
+    cancel = {"jsonrpc": "2.0", "method": "notifications/cancelled", "params": {"requestId": 7}}
+    with ThreadPoolExecutor() as threads:
+        calls = [threads.submit(_again(pair.bob).send, pair.bob.message("tools/call", wait, id=7)) for _ in range(2)]
+        _eventually(lambda: len(pair.queue("waiting")) == 2)
+        assert pair.bob.send(cancel).status_code == 202
+        pair.ada.call("release", all=True)
+        assert all("GRANTED" in call.result(20).text for call in calls)  # one run's: they do not exclude each other
+
+
 def test_a_request_with_a_key_may_come_back_for_its_place(pair):
     pair.ada.call("claim", paths=["x.py"])
     asked = {"paths": ["x.py"], "wait_seconds": 40, "idempotency_key": "k"}
