@@ -4,7 +4,7 @@ from collections.abc import Iterable, Sequence
 from uuid import UUID
 
 from coordination.store.grounds import NEAR, Place, where
-from coordination.store.instances import HEADER_BY_ID, HEADER_BY_RUN
+from coordination.store.instances import HEADER_BY_ID, HEADER_BY_PLACE, HEADER_BY_RUN
 from tenants.db import Row, Transaction
 
 # The header's columns of the same names are the holder's.
@@ -22,6 +22,7 @@ LEFT JOIN tenants_repository s ON s.team_id = %(team)s AND s.id = header.reposit
 """
 _LOOK_BY_ID = _LOOK.format(header=HEADER_BY_ID)
 _LOOK_BY_RUN = _LOOK.format(header=HEADER_BY_RUN)
+_LOOK_BY_PLACE = _LOOK.format(header=HEADER_BY_PLACE)
 
 
 def look(
@@ -39,7 +40,9 @@ def look(
     any). Columns are null where there is none; two rows where several could be meant.
     """
     names = where(tx, places, None, modes) | run | {"project": project_id, "instance": instance_id}
-    return tx.run(_LOOK_BY_ID if instance_id else _LOOK_BY_RUN, names).fetchall()
+    if instance_id is not None:
+        return tx.run(_LOOK_BY_ID, names).fetchall()
+    return tx.run(_LOOK_BY_PLACE if run["thread"] is None else _LOOK_BY_RUN, names).fetchall()
 
 
 def own(row: Row) -> Row:

@@ -22,14 +22,13 @@ HEADER_BY_ID = _HEADER.format(which="i.id = %(instance)s")
 HEADER_BY_CREDENTIAL = _HEADER.format(
     which="%(instance)s::uuid IS NULL AND i.credential = %(credential)s AND i.ended_at IS NULL AND i.status <> 'gone'"
 )
-# A run by what a hook knows of it; without a thread, the only one there is. A worktree of null is any.
-HEADER_BY_RUN = _HEADER.format(
-    which="""%(instance)s::uuid IS NULL AND i.credential = %(credential)s AND i.ended_at IS NULL
+# A run by what a hook knows of it; a worktree of null is any. Without a thread, the only one there is.
+_BY_PLACE = """i.credential = %(credential)s AND i.ended_at IS NULL
        AND i.agent_id = (SELECT a.id FROM coordination_agent a
                          WHERE a.team_id = p.team_id AND a.project_id = p.id AND a.name = %(agent)s)
-       AND (%(worktree)s::text IS NULL OR i.worktree = %(worktree)s)
-       AND (%(thread)s::text IS NULL OR i.thread_id = %(thread)s)"""
-)
+       AND (%(worktree)s::text IS NULL OR i.worktree = %(worktree)s)"""
+HEADER_BY_PLACE = _HEADER.format(which=_BY_PLACE)
+HEADER_BY_RUN = _HEADER.format(which=f"{_BY_PLACE} AND i.thread_id = %(thread)s")
 
 
 def header(tx: Transaction, project_id: UUID, instance_id: UUID | None, credential: str) -> Rows:

@@ -6,7 +6,9 @@ from typing import Any
 
 import pytest
 
-from coordination.services import claims, drains, instances, leases, sync, verify
+from coordination.engine.guard.types import Event, Touch
+from coordination.services import claims, drains, guard, instances, leases, sync, verify
+from coordination.services.guard_calls import HookCall
 from coordination.services.requests import Change, ScopeRequest
 from tenants import ledger
 from tests.making import claim, make_place
@@ -20,6 +22,7 @@ from tests.seeding import (
     seeded_path,
     unseed,
 )
+from tests.services.guarding import session
 
 pytestmark = [pytest.mark.xdist_group("plans"), pytest.mark.invariant("INV-26")]
 
@@ -170,6 +173,37 @@ def _verify_attested(full: Full) -> Any:
     return lambda: verify.verify(full.one, "main", changes=tuple(changes), against_attestations=True)
 
 
+def _edit_by_handle(full: Full) -> Any:
+    claim(full.one, path := full.path())
+    touch = (Touch(path, "write"), Touch(seeded_path(7), "write"))
+    return lambda: guard.judge(full.one, "main", HookCall(Event.PRE_TOOL, touches=touch))
+
+
+def _edit_of_own(full: Full) -> Any:
+    path = full.path()
+    one = session(full.place, "editing", worktree="/w", host="box")
+    assert one.edit(path)["decision"] == "allow"
+    return lambda: one.edit(path)
+
+
+def _first_touch(full: Full) -> Any:
+    one = session(full.place, "editing", worktree="/w", host="box")
+    one.start()
+    return lambda: one.edit(full.path())
+
+
+def _git_reset(full: Full) -> Any:
+    one = session(full.place, "editing", worktree="/w", host="box")
+    one.start()
+    return lambda: one.git("git reset --hard", seeded_path(7))
+
+
+def _prompt(full: Full) -> Any:
+    one = session(full.place, "editing", worktree="/w", host="box")
+    one.edit(full.path())
+    return lambda: one.call("prompt")
+
+
 def _publish(full: Full) -> Any:
     full.held()
     return lambda: ledger.publish(full.place.team_id, full.place.project_id)
@@ -193,6 +227,11 @@ CALLS: list[Callable[[Full], Callable[[], Any]]] = [
     _verify,
     _attest,
     _verify_attested,
+    _edit_by_handle,
+    _edit_of_own,
+    _first_touch,
+    _git_reset,
+    _prompt,
     _publish,
 ]
 
@@ -218,6 +257,7 @@ def test_a_hot_call_goes_by_index_however_much_is_held(full: Full, make: Callabl
         (_renew, 5),
         (_refused, 4),
         (_verify, 2),
+        (_edit_of_own, 2),
     ],
     ids=lambda value: getattr(value, "__name__", str(value)).strip("_"),
 )
