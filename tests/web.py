@@ -52,9 +52,9 @@ class Web:
 
 
 @contextmanager
-def running_web(server: str = "uvicorn", **environment: str) -> Iterator[Web]:
-    """Start a web process of our application on a free port; stop it at the end."""
-    port = free_port()
+def running_web(server: str = "uvicorn", *, port: int = 0, **environment: str) -> Iterator[Web]:
+    """Start a web process of our application, on a free port unless one is given; stop it at the end."""
+    port = port or free_port()
     url = f"http://127.0.0.1:{port}"
     commands = {
         "daphne": ["-m", "daphne", "-v", "0", "-b", "127.0.0.1", "-p", str(port), "deploy.asgi:application"],
