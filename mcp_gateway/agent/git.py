@@ -192,21 +192,22 @@ def read_status(output: bytes) -> Iterator[tuple[str, bool]]:
             yield text(fields[-1]), b"D" in (states[1:2], states[:1])
 
 
-def range_changes(a: str, b: str, cwd: Path | str, *, without: Sequence[str] = ()) -> list[Change]:
+def range_changes(a: str, b: str, cwd: Path | str, *, without: Sequence[str] = (), remote: str = "") -> list[Change]:
     """What the commits in ``a..b`` changed, as ``b`` has it, measured from where the two met.
 
     A path counts when a commit of the range touched it and the range as a whole changed it: what was reverted within
     it is left out. A merge counts for the paths where its result differs from every parent (a resolved conflict,
     or both sides in one file); what it took over whole belongs to the commits that made it. Its digest is taken
     against the first parent, as its pre-commit hook saw it. ``without`` are further commits whose history
-    is no part of the range (as for ``git rev-list --not``). ``a`` may be empty: everything up to ``b``.
+    is no part of the range, as is what the branches of ``remote`` are known to have. ``a`` may be empty: everything up
+    to ``b``.
     """
     tip = commit_of(b, cwd)
     start = commit_of(a, cwd) if a else None
     if tip is None or (a and start is None):
         missing = b if tip is None else a
         raise GitError(f"{missing} is not a commit here; in CI, fetch the whole history (fetch-depth: 0)")
-    patches = _touches(tip, [start, *without] if start else without, cwd)
+    patches = _touches(tip, [start, *without] if start else without, remote, cwd)
     if not patches:
         return []
     base = (start and merge_base(start, tip, cwd)) or empty_tree(cwd)
@@ -218,11 +219,12 @@ def range_changes(a: str, b: str, cwd: Path | str, *, without: Sequence[str] = (
     ]
 
 
-def _touches(tip: str, without: Sequence[str], cwd: Path | str) -> dict[str, list[str]]:
+def _touches(tip: str, without: Sequence[str], remote: str, cwd: Path | str) -> dict[str, list[str]]:
     """The digests of the commits that touched each path, oldest first."""
     revisions = "\n".join([tip, *(f"^{commit}" for commit in without)]).encode()
-    listed = run(["rev-list", "--reverse", "--topo-order", "--parents", "--stdin"], cwd, stdin=revisions)
-    family = [line.split() for line in listed.decode().splitlines()]
+    known = ["--not", f"--remotes={_literally(remote)}"] if remote else []
+    args = ["rev-list", "--reverse", "--topo-order", "--parents", "--stdin", *known]
+    family = [line.split() for line in run(args, cwd, stdin=revisions).decode().splitlines()]
     own = _merged_by_hand([line[0] for line in family if len(line) > 2], cwd)
     asked = "".join(f"{' '.join(line[:2])}\n" for line in family).encode()
     touches: dict[str, list[str]] = {}
@@ -231,6 +233,20 @@ def _touches(tip: str, without: Sequence[str], cwd: Path | str) -> dict[str, lis
             if commit not in own or path in own[commit]:
                 touches.setdefault(path, []).append(seen.patch)
     return touches
+
+
+def commit_changes(commits: Sequence[str], cwd: Path | str) -> list[Change]:
+    """What each of some commits changed against its first parent, in their order; a path may come several times."""
+    asked = "".join(f"{commit}\n" for commit in commits).encode()
+    listed = run(["rev-list", "--no-walk=unsorted", "--parents", "--stdin"], cwd, stdin=asked)
+    first = "".join(f"{' '.join(line.split()[:2])}\n" for line in listed.decode().splitlines()).encode()
+    found = _compare(["diff-tree", "-r", "--root", "--stdin"], cwd, first)
+    return [Change(path, seen.blob, seen.patch) for _, paths in found for path, seen in paths.items()]
+
+
+def _literally(name: str) -> str:
+    """A name in which a pattern's letters stand for themselves."""
+    return "".join(f"\\{letter}" if letter in "*?[\\" else letter for letter in name)
 
 
 def _merged_by_hand(merges: list[str], cwd: Path | str) -> dict[str, set[str]]:
