@@ -117,7 +117,7 @@ class _Reader:
 
     def _item(self, item: Item, scope: Scope) -> None:
         self._step()
-        # What follows `||` or goes to the background leaves the folder as it was.
+        # What goes to the background leaves the folder as it was; so does, most often, what follows `||`.
         own = item.background or item.joint == "||" or len(item.pipeline) > 1
         coming: str | None = None
         for index, command in enumerate(item.pipeline):
@@ -127,6 +127,8 @@ class _Reader:
             else:
                 self._block(command, inner)
                 coming = None
+            if item.joint == "||" and len(item.pipeline) == 1 and inner.where != scope.where:
+                scope.where = None
 
     def _block(self, block: Block, scope: Scope) -> None:
         self._redirects(block.redirects, scope)
