@@ -69,7 +69,7 @@ def _bash(known: list[Known]) -> Iterator[str]:
     yield "    esac"
     yield '    case "${COMP_WORDS[1]}" in'
     for one in known:
-        yield f'      {one.name}) words="{" ".join([*one.words, *names])}" ;;'
+        yield f'      {one.name}) words="{" ".join(_typed(one))}" ;;'
     yield "    esac"
     yield "  fi"
     yield '  COMPREPLY=($(compgen -W "$words" -- "$word"))'
