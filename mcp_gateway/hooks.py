@@ -22,7 +22,7 @@ from coordination.api.schemas.guard import MAX_TOUCHES, GuardCreate
 from coordination.api.stream import Receive, Send
 from coordination.api.waits import Gone
 from coordination.engine.guard import paths, payloads, replies
-from coordination.engine.guard.types import ToolUse
+from coordination.engine.guard.types import Danger, ToolUse
 from coordination.services import guard
 from coordination.services.guard_calls import HookCall
 from tenants.permissions import Permission
@@ -160,12 +160,19 @@ def _call(principal: Principal, asked: _Asked, agent: str, use: ToolUse) -> Hook
     said["worktree"] = root
     touches = [(_relative(root, use.cwd, touch.path), touch.action) for touch in use.touches]
     said["touches"] = [{"path": path, "action": action} for path, action in touches if path][:MAX_TOUCHES]
-    said["dangers"] = [
-        {"verb": danger.verb, "paths": paths_of[:MAX_TOUCHES], "what": danger.what}
-        for danger in use.dangers
-        if (paths_of := [p for path in danger.paths if (p := _relative(root, use.cwd, path))]) or not danger.paths
-    ]
+    said["dangers"] = [found for danger in use.dangers if (found := _danger(root, use.cwd, danger))]
     return _checked(said)
+
+
+def _danger(root: str, cwd: str, danger: Danger) -> dict[str, Any] | None:
+    """A dangerous command as it is asked about; None where it acts on another checkout."""
+    where = paths.relative(root, cwd or root, danger.where or ".", windows=_is_windows(root))
+    if where is None or _WORKTREE.match(f"{where}/."):
+        return None
+    named = [path for named in danger.paths if (path := _relative(root, cwd, named))]
+    if danger.paths and not named:
+        return None
+    return {"verb": danger.verb, "paths": named[:MAX_TOUCHES], "what": danger.what}
 
 
 def _checked(said: dict[str, Any]) -> HookCall:
@@ -179,10 +186,13 @@ def _root(header: bytes | None) -> str | None:
     return text[:_MOST_ROOT] if text and not text.startswith("$") else None
 
 
+def _is_windows(root: str) -> bool:
+    return bool(_DRIVE.match(root) or root.startswith("\\\\"))
+
+
 def _relative(root: str, cwd: str, path: str) -> str | None:
     """A path as the tool said it, as one of the repository; a slash at its end stays, it says that it is a folder."""
-    windows = bool(_DRIVE.match(root) or root.startswith("\\\\"))
-    found = paths.relative(root, cwd or root, path, windows=windows)
+    found = paths.relative(root, cwd or root, path, windows=_is_windows(root))
     if found is None:
         return None
     clean = _WORKTREE.sub("", found, count=1) if _WORKTREE.match(found) else found

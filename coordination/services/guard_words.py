@@ -63,8 +63,10 @@ def held(conflicts: Sequence[Shape], now: datetime, *, paths: Sequence[str], fre
     path = _shell(paths[0])
     ends = min(conflict["lapses_at"] or conflict["expires_at"] for conflict in conflicts)
     wait = max(1, min(600, int((ends - now).total_seconds()) + 1, 300))
+    share = {conflict["mode"] for conflict in conflicts} == {"shared"}
     lines = [
         f"Refused, nothing was written: {told}{more}.",
+        *([f"It is shared: share it with `interlock claim {path} --mode shared`, then edit again."] if share else []),
         f"Next, one of: wait in line with `interlock claim {path} --wait {wait}` (MCP: tool claim with "
         f"wait_seconds={wait}); ask with `interlock say {first['instance']} …`; "
         f"or work elsewhere meanwhile{_free(free)}.",

@@ -160,6 +160,8 @@ def test_shell_commands_are_judged_by_what_they_write(web: Web, place: Place) ->
     assert ben.shell("cat src/a.py") == {}
     told = ben.shell("git reset --hard")
     assert told["permissionDecision"] == "deny" and "git reset --hard" in told["permissionDecisionReason"]
+    for elsewhere in ("git -C /other reset --hard", "cd .claude/worktrees/w1 && git reset --hard"):
+        assert ben.shell(elsewhere) == {}, elsewhere
 
 
 def test_the_shared_token_of_two_sessions_gives_each_its_own_run(web: Web, place: Place) -> None:

@@ -127,7 +127,9 @@ def test_strict_wants_a_claim_first(place: Place) -> None:
     foreign = session(place, "ben").edit("a.py")
     assert foreign["decision"] == "deny" and "held by ada" in foreign["reason"]
     assert [refused["why"] for refused in events(place, "guard.refused")] == ["unclaimed", "held"]
-    assert len(events(place, "claim.granted")) == 1
+    claim(place.agent("zoe"), "shared.py", mode="shared")
+    assert "interlock claim shared.py --mode shared" in ada.edit("shared.py")["reason"]
+    assert len(events(place, "claim.granted")) == 2
 
 
 def test_strict_says_that_a_command_could_not_be_read(place: Place) -> None:
