@@ -48,10 +48,10 @@ def _command(name: str, entry: cli.Entry) -> Iterator[str]:
     made = cli.parser(name, cli.module_of(entry))
     shown = [action for action in made._actions if "--help" not in action.option_strings]
     yield f"### interlock {name}\n"
-    first, _, more = (made.description or "").partition("\n")
-    yield f"{first}\n"
-    if more.strip():
-        yield more.strip("\n") + "\n" if "\n  " not in more else f"```sh\n{_dedented(more)}\n```\n"
+    for paragraph in (made.description or "").strip().split("\n\n"):
+        lines = paragraph.splitlines()
+        typed = all(line.startswith(("  ", "interlock ")) for line in lines)
+        yield f"```sh\n{_dedented(lines)}\n```\n" if typed else f"{paragraph}\n"
     yield f"```sh\n{_usage(name, shown)}\n```\n"
     rows = [row for action in shown if (row := _row(action))]
     if rows:
@@ -80,9 +80,10 @@ def _row(action: argparse.Action) -> str:
         return ""
     value = "" if action.nargs == 0 else _value(action)
     names = [f"{name} {value}".strip() for name in action.option_strings] or [value]
-    text = (action.help or "").replace("|", "\\|")
-    return f"| {', '.join(f'`{name}`' for name in names)} | {text} |".replace("`|", "` |") if text or names else ""
+    shown = ", ".join(f"`{name}`" for name in names)
+    cells = (shown, action.help or "")
+    return "| " + " | ".join(cell.replace("|", "\\|") for cell in cells) + " |"
 
 
-def _dedented(text: str) -> str:
-    return "\n".join(line.strip() for line in text.strip("\n").splitlines())
+def _dedented(lines: list[str]) -> str:
+    return "\n".join(line.strip() for line in lines)

@@ -28,7 +28,7 @@ def arguments(parser: ArgumentParser) -> None:
     parser.add_argument(
         "--wait", type=options.duration, metavar="TIME", help="wait so long for what is held; 0: queue, and do not wait"
     )
-    parser.add_argument("--urgency", choices=("low", "normal", "high", "blocking"), default="normal")
+    parser.add_argument("--urgency", choices=("low", "normal", "high", "blocking"), default="normal", help="of a wait")
     parser.add_argument("--narrow", action="store_true", help="take what is free of it where others hold the rest")
     parser.add_argument("--task", default="", help="the task it is for")
     parser.add_argument("--takeover-reason", default="", metavar="TEXT", help="why lapsed ground is taken over")

@@ -19,7 +19,7 @@ completion for bash, zsh, fish or powershell.
 
 def arguments(parser: ArgumentParser) -> None:
     """For which shell."""
-    parser.add_argument("shell", choices=completion.SHELLS)
+    parser.add_argument("shell", choices=completion.SHELLS, help="whose words to use")
 
 
 def run(args: Namespace, context: Context) -> int:

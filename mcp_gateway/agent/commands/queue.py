@@ -11,7 +11,7 @@ HELP = "who waits for what; give up a wait"
 
 def arguments(parser: ArgumentParser) -> None:
     """`queue`, or `queue cancel ENTRY`."""
-    parser.add_argument("action", nargs="?", choices=("list", "cancel"), default="list")
+    parser.add_argument("action", nargs="?", choices=("list", "cancel"), default="list", help="default: list")
     parser.add_argument("entries", nargs="*", metavar="ENTRY", help="que_…, for cancel")
 
 

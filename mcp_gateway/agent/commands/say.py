@@ -15,8 +15,10 @@ def arguments(parser: ArgumentParser) -> None:
     """To whom, and what."""
     parser.add_argument("to", metavar="TO", help="ins_…, an agent's name, or all")
     parser.add_argument("text", nargs="+", metavar="TEXT", help="what to say; - reads it from standard input")
-    parser.add_argument("--kind", choices=_KINDS, default="note")
-    parser.add_argument("--importance", choices=("low", "normal", "high", "urgent"), default="normal")
+    parser.add_argument("--kind", choices=_KINDS, default="note", help="what it is (default: note)")
+    parser.add_argument(
+        "--importance", choices=("low", "normal", "high", "urgent"), default="normal", help="default: normal"
+    )
     parser.add_argument("--reply-to", metavar="MESSAGE", help="msg_… that this answers")
     parser.add_argument("--ack", action="store_true", help="ask to be told when it was read")
 
