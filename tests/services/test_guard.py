@@ -91,6 +91,7 @@ def test_own_narrowed_ground_does_not_cover_what_was_taken_out(place: Place) -> 
     mine.principal = ada
     assert mine.edit("src/y.py")["decision"] == "allow"
     assert mine.edit("src/x.py")["decision"] == "deny"
+    assert mine.delete("src/")["decision"] == "deny"  # what was taken out is in it
 
 
 @pytest.mark.parametrize(
