@@ -11,6 +11,11 @@ if TYPE_CHECKING:
     from tests.web import Web
 
 
+def pytest_addoption(parser: pytest.Parser) -> None:
+    """What is left out unless it is asked for, because it needs more than this checkout."""
+    parser.addoption("--npm", action="store_true", help="run what needs clients from npm (tests/mcp); so does CI=true")
+
+
 @pytest.fixture(scope="session", autouse=True)
 def _database_open(django_db_blocker):
     """Every test commits for real, in a team of its own; nothing is rolled back or truncated."""

@@ -112,22 +112,14 @@ def _entry(entry: Shape) -> str:
 def _verdict(verdict: Shape) -> str:
     if verdict["free"]:
         return "FREE (dry run: nothing was claimed)."
-    lines = words.refusal(
-        {
-            "code": "dry_run",
-            "detail": "not free; nothing was claimed.",
-            "conflicts": verdict["conflicts"],
-            "total": verdict["total"],
-            "remedy": "claim something else, or wait for it with wait_seconds.",
-        }
-    )
+    lines = words.refusal(verdict | {"code": "dry run", "remedy": "claim something else, or wait with wait_seconds."})
     if verdict["narrow_to"]:
         lines += f"\nFree of it: {words.ground(verdict['narrow_to'])}"
     return lines
 
 
 _SHOWS: tuple[str, ...] = (
-    "id", "state", "scopes", "fence", "expires_at", "position", "claim", "free",
+    "id", "state", "scopes", "holder", "expires_at", "position", "free",
     "conflicts", "code", "detail", "narrow_to", "options",
 )  # fmt: skip
 CLAIM = Tool(

@@ -30,8 +30,8 @@ def of_answers(routes: Sequence[Route], names: Iterable[str]) -> Shape:
             shown.setdefault(name, set()).update(_types(member, full.get("$defs", {})))
     properties: Shape = {}
     for name in names:
-        types = sorted(shown[name])  # a name that no answer has is a mistake of ours: KeyError
-        properties[name] = {"type": types[0] if len(types) == 1 else types}
+        # No such member is a KeyError. Several types in one place are not understood by every client: leave it out.
+        [properties[name]] = [{"type": kind} for kind in shown[name]]
     return {"type": "object", "properties": properties}
 
 

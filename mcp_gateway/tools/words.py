@@ -66,8 +66,8 @@ def held(claim: Shape) -> str:
 
 def refusal(body: Shape) -> str:
     """A refused claim: who, until when, and what can be done."""
-    lines = [f"REFUSED ({body['code']}): {body['detail']}"]
-    lines += [f"- {_conflict(conflict)}" for conflict in body.get("conflicts", ())[:_MOST]]
+    found = [_conflict(conflict) for conflict in body.get("conflicts", ())[:_MOST]] or [body["detail"]]
+    lines = [f"REFUSED ({body['code']}): {found[0]}", *(f"- {line}" for line in found[1:])]
     more = body.get("total", 0) - min(len(body.get("conflicts", ())), _MOST)
     if more > 0:
         lines.append(f"- and {more} more")

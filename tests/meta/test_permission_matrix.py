@@ -15,10 +15,12 @@ from django.views.generic import RedirectView
 from coordination.api.call import Route
 from coordination.api.public import PublicDoor
 from coordination.api.routes import ROUTES
+from mcp_gateway.tools import TOOLS, Tool
 from tenants import ids
 from tenants.permissions import ROLES, Permission
 from tests.client import Api
 from tests.making import Place, make_place
+from tests.mcp.speaking import Mcp, Told
 from tests.web import Web, browser, join, make_person
 
 BY_NAME = {route.name: route for route in ROUTES}
@@ -227,6 +229,82 @@ def test_token_bound_to_another_project(route, web, place):
     ).json()
     bound = Api(web.url, place, token=made["secret"])
     assert send(bound, route, ROWS[route.name], world).status_code == 404
+
+
+# --- tools: the registry of the MCP door ---------------------------------------------------------------------
+
+# Arguments that are right for a run of the owner's token.
+TOOL_ROWS: dict[str, dict[str, Any]] = {
+    "sync": {"agent": "a"},
+    "claim": {"paths": ["a.py"]},
+    "release": {"all": True},
+    "message": {"action": "send", "to": "all", "text": "hello"},
+    "verify": {"paths": ["a.py"]},
+}
+
+
+def test_every_tool_has_a_row():
+    assert set(TOOL_ROWS) == {tool.name for tool in TOOLS}
+
+
+@pytest.fixture(params=TOOLS, ids=lambda tool: tool.name)
+def tool(request) -> Tool:
+    return request.param
+
+
+def told(world: World, tool: Tool, token: str | None, *, era: str = "2026-07-28") -> Told | httpx.Response:
+    """What a tool says to a token; the HTTP answer where it is not let in."""
+    client = Mcp(world.web, world.place, token, era=era)
+    message = client.message("tools/call", {"name": tool.name, "arguments": TOOL_ROWS[tool.name]})
+    answer = client.send(message)
+    return client.call(tool.name, **TOOL_ROWS[tool.name]) if answer.status_code == 200 else answer
+
+
+def test_owner_calls_a_tool(tool, web, place):
+    world = World(web, place)
+    assert not told(world, tool, world.owner.token).mistake
+
+
+def test_a_session_is_no_way_in_to_a_tool(tool, web, place):
+    world = World(web, place)
+    client = Mcp(web, place)
+    client.http.cookies = world.session("owner").http.cookies
+    message = client.message("tools/call", {"name": tool.name, "arguments": TOOL_ROWS[tool.name]})
+    assert client.send(message).status_code == 401
+
+
+@pytest.mark.invariant("INV-17")
+def test_a_token_with_too_small_a_scope_calls_no_tool(tool, web, place):
+    world = World(web, place)
+    assert tool.permissions
+    for missing in tool.permissions:
+        token = place.token(*(set(Permission) - {missing}))
+        answer = told(world, tool, token)
+        assert answer.mistake and answer.code == "forbidden"
+        assert (answer.body["needs"], answer.body["lacks"]) == (sorted(tool.permissions), [missing])
+        listed = [found["name"] for found in Mcp(web, place, token).ask("tools/list")["tools"]]
+        assert tool.name not in listed
+
+
+@pytest.mark.invariant("INV-15")
+def test_a_stranger_of_another_team_calls_no_tool(tool, web, place):
+    world = World(web, place)
+    for era in ("2025-06-18", "2026-07-28"):
+        assert told(world, tool, make_place().token(*Permission), era=era).status_code == 404
+
+
+def test_nobody_calls_a_tool(tool, web, place):
+    assert told(World(web, place), tool, None).status_code == 401
+
+
+@pytest.mark.invariant("INV-17")
+def test_a_token_bound_to_another_project_calls_no_tool(tool, web, place):
+    world = World(web, place)
+    world.owner.post("T/projects", {"slug": "other"})
+    made = world.owner.post(
+        "T/tokens", {"name": "bound", "permissions": [str(p) for p in Permission], "project": "other"}
+    ).json()
+    assert told(world, tool, made["secret"]).status_code == 404
 
 
 # --- pages: Django's URL conf -------------------------------------------------------------------------------
