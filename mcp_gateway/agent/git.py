@@ -84,12 +84,22 @@ def sendable(path: str) -> bool:
     )
 
 
-def run(args: Sequence[str], cwd: Path | str, *, stdin: bytes = b"", apart: bool = False, codes: int = 0) -> bytes:
-    """What git prints. Exit codes up to ``codes`` are taken for answers; others raise :class:`GitError`."""
+def run(
+    args: Sequence[str],
+    cwd: Path | str,
+    *,
+    stdin: bytes = b"",
+    apart: bool = False,
+    codes: int = 0,
+    more: Mapping[str, str] | None = None,
+) -> bytes:
+    """What git prints. Exit codes up to ``codes`` are taken for answers; others raise :class:`GitError`.
+
+    ``more`` are further variables of its environment.
+    """
+    env = environment(apart=apart) | dict(more or {})
     try:
-        done = subprocess.run(
-            ["git", *args], cwd=cwd, input=stdin, env=environment(apart=apart), capture_output=True, check=False
-        )
+        done = subprocess.run(["git", *args], cwd=cwd, input=stdin, env=env, capture_output=True, check=False)
     except OSError as error:
         raise GitError(f"git cannot be run: {error.strerror or error}") from error
     if not 0 <= done.returncode <= codes:

@@ -59,6 +59,7 @@ def wire(repo: Repo, place: Place, url: str, token: str | None = None, **more: s
         "INTERLOCK_URL": url,
         "INTERLOCK_TOKEN": token or place.token(),
         "INTERLOCK_PROJECT": f"{place.slug}/{place.project}",
+        "INTERLOCK_COMMAND": sys.executable,
     } | more
     repo.write(".interlock/local.env", "".join(f"{name}={value}\n" for name, value in said.items()))
     repo.write(".git/info/exclude", ".interlock/\n")

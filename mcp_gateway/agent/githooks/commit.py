@@ -1,5 +1,6 @@
 """`pre-commit` and `prepare-commit-msg`: a commit is held against the claims, attested, and says who made it."""
 
+import os
 from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any
@@ -17,6 +18,7 @@ _REPLAYED = ("rebase-merge", "rebase-apply", "CHERRY_PICK_HEAD")
 _WAY_OUT = "claim what is free and commit again; leave out what others hold (`git restore --staged PATH`)."
 _NOT_OURS = ("merge", "squash")
 _RUN = "Agent-Instance"
+_OURS = (b"Agent: ", b"Agent-Instance: ", b"Agent-Task: ", b"Agent-Fence: ")
 
 
 def before(desk: Desk, arguments: Sequence[str]) -> int:
@@ -97,6 +99,8 @@ def message(desk: Desk, arguments: Sequence[str]) -> int:
     others = {line.partition(":")[2].strip() for line in written if line.lower().startswith(f"{_RUN.lower()}:")}
     if others - {desk.run.instance}:
         return GO_ON  # another run made it; who amends it does not become its author
+    if others:
+        file.write_bytes(_without(text, desk.run.instance))
     _put(file, desk, trailers(desk.run, desk.kept(git.staged(desk.cwd))))
     return GO_ON
 
@@ -112,12 +116,29 @@ def trailers(run: Any, said: Mapping[str, Any]) -> dict[str, str]:
     return {name: value for name, value in every.items() if value}
 
 
+def _without(text: bytes, instance: str) -> bytes:
+    """A message without the trailers that this run gave it before: an amended commit may have another fence."""
+    paragraphs = text.split(b"\n\n")
+    for at, paragraph in enumerate(paragraphs):
+        lines = paragraph.split(b"\n")
+        if f"{_RUN}: {instance}".encode() in lines:
+            paragraphs[at] = b"\n".join(line for line in lines if not line.startswith(_OURS))
+    return b"\n\n".join(paragraphs)
+
+
 def _put(file: Path, desk: Desk, said: Mapping[str, str]) -> None:
+    """Add trailers that are not there yet, with git's own rules of where they belong.
+
+    Nobody's settings of trailers apply: they could run a command for a name like ours, or leave it out.
+    """
+    comment = git.run(["config", "--get", "core.commentChar"], desk.cwd, codes=1).decode().strip() or "#"
     given = [f"--trailer={name}: {' '.join(value.split())}" for name, value in said.items()]
-    # Settings of the person's own trailers must not change or run anything for ours.
-    neutral = ["-c", "trailer.separators=:", "-c", "trailer.where=end"]
-    args = [*neutral, "interpret-trailers", "--in-place", "--no-divider", "--if-exists=replace", "--if-missing=add"]
-    git.run([*args, *given, str(file)], desk.cwd)
+    # `replace` would take one of ours for another: git compares as much as the shorter name has.
+    how = ["--in-place", "--no-divider", "--if-exists=addIfDifferent", "--if-missing=add"]
+    whole = file if file.is_absolute() else desk.cwd / file
+    alone = {"GIT_CONFIG_GLOBAL": os.devnull, "GIT_CONFIG_SYSTEM": os.devnull, "GIT_CONFIG_NOSYSTEM": "1"}
+    args = ["-c", f"core.commentChar={comment}", "interpret-trailers", *how, *given, str(whole)]
+    git.run(args, whole.anchor, apart=True, more=alone)
 
 
 def _replayed(desk: Desk) -> bool:
