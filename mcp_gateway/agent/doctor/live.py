@@ -13,6 +13,7 @@ import subprocess
 import sys
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
+from pathlib import Path
 from typing import Any
 
 from mcp_gateway.agent import runs
@@ -21,7 +22,7 @@ from mcp_gateway.agent.doctor.base import STEP, Check, Desk, Verdict, fail, ok
 from mcp_gateway.agent.doctor.talking import Failed, Talk
 from mcp_gateway.agent.output import UserError, clean
 from mcp_gateway.agent.settings import INSTANCE
-from mcp_gateway.agent.wiring import codex
+from mcp_gateway.agent.wiring import codex, githooks
 from mcp_gateway.agent.wiring.edits import REFUSALS
 from mcp_gateway.agent.wiring.texts import read_text
 from mcp_gateway.agent.wiring.tool import Tool
@@ -65,6 +66,39 @@ def hooks(desk: Desk) -> Iterator[Verdict]:
             yield fail(f"{tool.hooks_file}: {error}", "see `hooks`", tool.name)
             continue
         yield _probed(desk, tool, commands)
+
+
+def git_hooks(desk: Desk) -> Iterator[Verdict]:
+    """Our part of each git hook, run as git runs it, with an argument that makes it answer and do nothing."""
+    where = githooks.place(desk.checkout)
+    for name in githooks.NAMES:
+        standing = githooks.standing(where.folder / name)
+        if standing is not None:
+            yield _answered(desk, standing, name)
+
+
+def _answered(desk: Desk, path: Path, name: str) -> Verdict:
+    command = githooks.probe(path, name)
+    if command is None:
+        return ok(f"{path} calls us in a line of its owner's, which was not run", name)
+    try:
+        done = subprocess.run(
+            command,
+            cwd=desk.checkout.top,
+            env=dict(desk.env),
+            stdin=subprocess.DEVNULL,
+            capture_output=True,
+            timeout=min(STEP, desk.left),
+            check=False,
+        )
+    except (OSError, subprocess.TimeoutExpired) as error:
+        what = "it did not end in time" if isinstance(error, subprocess.TimeoutExpired) else str(error.strerror)
+        return fail(f"{path}: {what}", f"chmod +x {path}, then `interlock doctor --fix`", name)
+    out, err = done.stdout.decode("utf-8", "replace"), done.stderr.decode("utf-8", "replace")
+    if done.returncode == 0 and f"{name}: here" in out:
+        return ok("answers", name)
+    told = clean((err or out).strip().splitlines()[-1])[:300] if (err or out).strip() else "no word"
+    return fail(f"{path} does not reach us (exit code {done.returncode}, {told})", "see `command`", name)
 
 
 def _probed(desk: Desk, tool: Tool, commands: Mapping[str, str]) -> Verdict:
@@ -125,5 +159,6 @@ def _own_run(desk: Desk) -> Iterator[str]:
 
 CHECKS = [
     Check("mcp", "MCP handshake", mcp, ("repository", "scopes", "project")),
+    Check("gitfires", "git hooks fire", git_hooks, ("repository",)),
     Check("fires", "hooks fire", hooks, ("tools", "scopes", "project")),
 ]

@@ -27,6 +27,12 @@ SOON = 7 * 24 * 3600.0
 def address(desk: Desk) -> Verdict:
     """The shape of the address."""
     parts = urlsplit(desk.settings.url)
+    try:
+        named = parts.port
+    except ValueError:
+        return fail(f"{desk.settings.url} names a port that is none", "mend INTERLOCK_URL: `interlock init --url`")
+    if named == 0 or not parts.hostname:
+        return fail(f"{desk.settings.url} names no host and port", "mend INTERLOCK_URL: `interlock init --url`")
     if parts.scheme == "http" and parts.hostname not in LOCAL:
         return warn(
             f"{desk.settings.url} is plain http: the token can be read on the way", "use https in INTERLOCK_URL"
@@ -189,7 +195,7 @@ def _reachable(look: Callable[[Desk], Verdict]) -> Callable[[Desk], Verdict]:
 
 CHECKS = [
     Check("url", "address", address, ("config",)),
-    Check("connect", "the way to the server", connect, ("config",)),
+    Check("connect", "the way to the server", connect, ("url",)),
     Check("health", "the server", _reachable(health), ("connect",)),
     Check("clock", "clocks", clock, ("health",)),
     Check("version", "versions", _reachable(version), ("health",)),

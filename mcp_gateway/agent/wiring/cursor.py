@@ -23,7 +23,7 @@ CURSOR = Tool(
     signs=(".cursor", ".cursorrules"),
     binaries=("cursor", "cursor-agent"),
     servers=".cursor/mcp.json",
-    stdio={"command": "interlock", "args": ["mcp"]},
+    stdio={"command": "interlock", "args": ["mcp", "--root", "${workspaceFolder}"]},
     http={
         "url": "${env:INTERLOCK_URL}/mcp/${env:INTERLOCK_PROJECT}",
         "headers": {"Authorization": "Bearer ${env:INTERLOCK_TOKEN}"},

@@ -43,13 +43,16 @@ interlock_run() {
   echo "interlock is not installed here: HOOK was not checked (install it, then run interlock doctor)" >&2
 }
 """
+# `--probe` is the doctor's: it shall see our own part answer, and run nothing of others.
 _CHAIN = """\
 interlock_before="$(dirname "$0")/HOOK.local"
-if [ -x "$interlock_before" ]; then "$interlock_before" "$@" || exit $?; fi
+if [ "${1-}" != --probe ] && [ -x "$interlock_before" ]; then "$interlock_before" "$@" || exit $?; fi
 """
 _CHAIN_FED = """\
 interlock_before="$(dirname "$0")/HOOK.local"
-if [ -x "$interlock_before" ]; then printf '%s' "$interlock_lines" | "$interlock_before" "$@" || exit $?; fi
+if [ "${1-}" != --probe ] && [ -x "$interlock_before" ]; then
+  printf '%s' "$interlock_lines" | "$interlock_before" "$@" || exit $?
+fi
 """
 # A substitution loses the last line ends; the x keeps them.
 _FEED = "interlock_lines=$(cat; printf x); interlock_lines=${interlock_lines%x}\n"
@@ -109,6 +112,17 @@ def lines(name: str) -> str:
     """Our lines in a hook of others: after theirs, except where they would read what git writes to it."""
     body = (_FEED + _RUN + _CALL_FED + _GIVE_BACK) if name in _FED else (_RUN + _CALL)
     return _filled(body, name)
+
+
+def probe(path: Path, name: str) -> list[str] | None:
+    """The command that makes our part of a hook answer, and nothing else; None where it cannot be told apart."""
+    block = blocks.held(read_text(path) or "", HASH)
+    if block is None:
+        return None
+    if block != blocks.held(script(name), HASH):
+        return ["sh", "-c", block, str(path), "--probe"]
+    # Windows starts no script by its first line; git brings its own shell.
+    return ["git", "hook", "run", name, "--", "--probe"] if os.name == "nt" else [str(path), "--probe"]
 
 
 def by_hand(name: str) -> str:

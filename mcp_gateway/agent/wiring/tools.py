@@ -40,8 +40,9 @@ def present(top: Path) -> list[Tool]:
 
 def _has(top: Path, tool: Tool, number: int) -> bool:
     edit = tool.edits(top)[number]
+    text = None
     try:
         text = read_text(top / edit.path)
         return text is not None and edit.held(text) is not Held.NOTHING
     except REFUSALS:
-        return False
+        return "interlock" in (text or "")  # somebody put it there by hand
