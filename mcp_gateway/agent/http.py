@@ -108,14 +108,17 @@ class Client:
         if body is not None or method == "POST":
             data = json.dumps({} if body is None else body).encode()
             headers["Content-Type"] = "application/json"
+        return self._tried(method, url, headers, data, self.timeout if timeout is None else timeout)
+
+    def _tried(self, method: str, url: str, headers: dict[str, str], data: bytes | None, timeout: float) -> Answer:
         left = self.retries
         while True:
-            exchange = Exchange(method, url, headers, data, self.timeout if timeout is None else timeout)
+            exchange = Exchange(method, url, headers, data, timeout)
             try:
                 response = exchange.send()
                 raw = exchange.read(response)
             except NoAnswerInTime:
-                raise Unreachable(f"{self._host()} did not answer within {exchange.timeout:g} s. Try again.") from None
+                raise Unreachable(f"{self._host()} did not answer within {timeout:g} s. Try again.") from None
             except (ConnectFailed, ConnectionLost) as error:
                 if not left:
                     raise Unreachable(self._away(error)) from None
