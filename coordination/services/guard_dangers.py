@@ -36,7 +36,7 @@ def judge(tx: Transaction, ref: ProjectRef, call: HookCall, seen: Seen, placed: 
             return refusal
         others = _others(tx, ref, call, seen)
         if others:
-            worktree = seen.row["worktree"] or call.worktree or ""
+            worktree = call.worktree or seen.row["worktree"] or ""
             who = tuple(dict.fromkeys(row["agent_name"] for row in others))
             reason = words.danger(danger.verb, others, worktree)
             return Refusal("danger", reason, tuple(sorted(names))[:20], who, danger.verb)
@@ -71,6 +71,7 @@ def _others(tx: Transaction, ref: ProjectRef, call: HookCall, seen: Seen) -> lis
         ref.id,
         root_id=seen.me.holder_id,
         host=seen.row["host"] or call.host,
-        worktree=seen.row["worktree"] or call.worktree or "",
+        # Where the command would act, which need not be where the run was registered.
+        worktree=call.worktree or seen.row["worktree"] or "",
     )
     return [row | {"public": ids.show("ins", row["id"])} for row in rows]
