@@ -63,18 +63,19 @@ def normal(path: str) -> str:
 
 
 def target(path: str, action: str = "", *, folder: bool = False) -> Target:
-    """The ground that touching a path needs: the file itself, or all of a folder.
+    """The ground that touching a path needs: the file itself, or all that lies in a folder.
 
-    A folder is told by a slash at its end, and taken for granted where something without a suffix is deleted: a file
-    too many can be waited for, a folder too few is somebody's work. A ``*`` or ``?`` is a shell's.
+    A folder is told by a slash at its end. Where something without a suffix is deleted it may be either, and both are
+    wanted: a file too many can be waited for, a folder too few is somebody's work. A ``*`` or ``?`` is a shell's.
     """
     if path in (".", "./"):
         return Target(path, ScopeRequest("**", field="touches"))
     if "*" in path or "?" in path:
         return Target(path, ScopeRequest(_named(path), literal_syntax=True, field="touches"))
-    last = path.rstrip("/").rpartition("/")[2]
-    if folder or path.endswith("/") or (action == DELETE and "." not in last.lstrip(".")):
-        return Target(path, ScopeRequest(_named(escaped(path.rstrip("/"))), field="touches"))
+    if folder or path.endswith("/"):
+        return Target(path, ScopeRequest(_named(escaped(path.rstrip("/")) + "/"), field="touches"))
+    if action == DELETE and "." not in path.rpartition("/")[2].lstrip("."):
+        return Target(path, ScopeRequest(_named(escaped(path)), field="touches"))
     return Target(path, ScopeRequest("file:" + escaped(path), field="touches"))
 
 

@@ -1,6 +1,7 @@
 """Claude Code's hooks over HTTP, as it sends them, against a real web process."""
 
 import json
+from concurrent.futures import ThreadPoolExecutor
 from typing import Any
 
 import httpx
@@ -261,8 +262,11 @@ def test_a_revoked_token_is_refused(web: Web, place: Place) -> None:
 def test_failed_attempts_and_rates_are_counted_as_at_the_other_doors() -> None:
     place = make_place()
     with running_web(AUTH_FAILURES_PER_MINUTE="2", RATE_LIMIT_TOKEN="1") as web:
-        answers = [ada.post("Stop") for ada in [Tool(web, place)] for _ in range(12)]
-        assert (answers[0].status_code, answers[-1].status_code) == (200, 429)
-        assert "RateLimit" in answers[0].headers and answers[-1].json()["code"] == "rate_limited"
+        ada = Tool(web, place)
+        with ThreadPoolExecutor(20) as threads:
+            answers = list(threads.map(lambda _: ada.post("Stop"), range(60)))
+        assert {answer.status_code for answer in answers} == {200, 429}
+        assert all("RateLimit" in answer.headers for answer in answers)
         wrong = Tool(web, place, token="ilk_agent_" + "x" * 30)
-        assert [wrong.post("Stop").status_code for _ in range(4)] == [401, 401, 429, 429]
+        tried = [wrong.post("Stop").status_code for _ in range(6)]
+        assert tried[:2] == [401, 401] and 429 in tried
