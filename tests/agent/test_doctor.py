@@ -336,9 +336,11 @@ def test_fix_writes_what_init_would_and_looks_again(all_wired, top):
     assert "nothing that --fix can mend" in all_wired("doctor", "--fix").out
 
 
-def test_fix_keeps_entries_that_ask_over_http(wired, top):
+def test_entries_that_ask_over_http_are_kept_and_want_an_environment(wired, top):
+    (top / ".mcp.json").unlink()
     assert init(wired, "--tool", "claude", "--http").code == 0
     before = (top / ".mcp.json").read_bytes()
+    assert "INTERLOCK_PROJECT in the tool's environment" in examined(wired)["server.claude"]["detail"]
     assert "MCP server (claude)" in wired("doctor", "--fix").out
     assert (top / ".mcp.json").read_bytes() == before
 

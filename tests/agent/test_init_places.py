@@ -1,5 +1,9 @@
 """``interlock init`` finds out where a repository belongs, and says what it cannot find out."""
 
+import os
+import subprocess
+import sys
+
 import pytest
 
 from mcp_gateway.agent.wiring.remotes import normalise
@@ -96,3 +100,41 @@ def test_a_token_that_may_only_read_and_a_missing_command_are_warned_about(zoe, 
     done = init(zoe, "--tool", "claude", INTERLOCK_TOKEN=place.token(preset="reader"), PATH=SYSTEM)
     assert done.code == 0
     assert "lacks coordinate, verify" in done.out and "not on the PATH" in done.out
+
+
+def test_a_name_that_runs_cannot_have_is_refused(zoe, top, place):
+    assert "at most 80" in init(zoe, "--tool", "claude", "--agent", "no name").err
+    bound = place.token(agent="ben")
+    assert "bound to the agent ben" in init(zoe, "--tool", "claude", "--agent", "zoe", INTERLOCK_TOKEN=bound).err
+    assert not (top / ".mcp.json").exists()
+    assert init(zoe, "--tool", "claude", "--agent", "ben", INTERLOCK_TOKEN=bound).code == 0
+    assert "INTERLOCK_AGENT=ben" in (top / ".interlock/local.env").read_text()
+
+
+_TERMINAL = "import os, pty, sys; sys.exit(os.waitstatus_to_exitcode(pty.spawn(sys.argv[1:])))"
+
+
+@pytest.mark.skipif(sys.platform == "win32", reason="no pseudo terminals")
+def test_on_a_terminal_it_asks_and_does_not_show_the_token(zoe, top, alice, token, web):
+    assert alice.post("T/projects", {"slug": "second", "name": "Second", "repository": "web"}).status_code == 201
+    env = zoe.env | {"INTERLOCK_URL": "", "INTERLOCK_TOKEN": ""}
+    said = b""
+    with subprocess.Popen(
+        [sys.executable, "-c", _TERMINAL, *zoe.command, "init", "--tool", "claude"],
+        cwd=top,
+        env=env,
+        stdin=subprocess.PIPE,
+        stdout=subprocess.PIPE,
+    ) as asked:
+        assert asked.stdin is not None and asked.stdout is not None
+        for prompt, answer in ((b"address: ", web.url), (b"token: ", token), (b"1-2: ", "2")):
+            while prompt not in said:
+                piece = os.read(asked.stdout.fileno(), 4096)
+                assert piece, said
+                said += piece
+            asked.stdin.write(answer.encode() + b"\n")
+            asked.stdin.flush()
+        said += asked.stdout.read()
+    assert asked.returncode == 0, said
+    assert b"/second, repository web" in said and token.encode() not in said
+    assert token in (top / ".interlock/local.env").read_text()

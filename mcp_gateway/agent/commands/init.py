@@ -76,21 +76,22 @@ def wanted_values(place: Place, settings: Settings, agent: str, kept: Mapping[st
 def _wire(args: Namespace, context: Context, checkout: Checkout) -> int:
     asker = Asker(questions=not args.yes)
     file = build.settings_file(checkout)
-    kept = read(file)
-    settings = _credentials(args, asker, values(file if file.exists() else None, context.env), checkout)
+    # What a session's environment says of its agent and repository is its own; where and who is everybody's here.
+    kept, said = values(file, {}), values(file, context.env)
+    settings = _credentials(args, asker, said, checkout)
     tools = _tools(args, asker, checkout)
-    said = values(file if file.exists() else None, {})
     place = places.find(
         settings,
         checkout,
         asker,
-        project=args.project or context.env.get("INTERLOCK_PROJECT", "") or said.get("INTERLOCK_PROJECT", ""),
-        repository=args.repository or said.get("INTERLOCK_REPOSITORY", ""),
+        project=args.project or said.get("INTERLOCK_PROJECT", ""),
+        repository=args.repository or kept.get("INTERLOCK_REPOSITORY", ""),
     )
+    agent = places.check_agent(args.agent or kept.get("INTERLOCK_AGENT", ""), place)
     wanted = build.Wiring(
         checkout,
         tools,
-        wanted_values(place, settings, args.agent or said.get("INTERLOCK_AGENT", ""), kept),
+        wanted_values(place, settings, agent, read(file)),
         http=args.http,
         git_hooks=not args.no_git_hooks,
         consent=args.yes or _agrees(args, asker, checkout),

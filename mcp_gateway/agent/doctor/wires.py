@@ -8,7 +8,8 @@ from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
-from mcp_gateway.agent.doctor.base import Check, Desk, Verdict, fail, ok, warn
+from mcp_gateway.agent.doctor.base import Check, Desk, State, Verdict, fail, ok, warn
+from mcp_gateway.agent.settings import is_placeholder
 from mcp_gateway.agent.wiring import codex, githooks, jsonedit
 from mcp_gateway.agent.wiring.edits import REFUSALS, Edit, Held
 from mcp_gateway.agent.wiring.githooks import Place
@@ -17,6 +18,8 @@ from mcp_gateway.agent.wiring.tool import Tool
 
 _INIT = "interlock init"
 _FIX = "interlock doctor --fix"
+# What an entry that asks over HTTP has put in from the environment.
+_ASKED = ("INTERLOCK_URL", "INTERLOCK_PROJECT", "INTERLOCK_TOKEN")
 
 
 def tools(desk: Desk) -> Verdict:
@@ -31,7 +34,15 @@ def servers(desk: Desk) -> Iterator[Verdict]:
     for tool in desk.tools:
         plain = _look(desk, tool, tool.server())
         over_http = _look(desk, tool, tool.server(http=True)) if tool.http else plain
-        yield over_http if over_http.state == "ok" else plain
+        if over_http.state is not State.OK or over_http is plain:
+            yield plain
+            continue
+        missing = [name for name in _ASKED if is_placeholder(desk.env.get(name) or "set-me")]
+        if missing:
+            mend = "export them where the tool is started, or take the tool out and wire it without --http"
+            yield warn(f"{tool.servers} needs {', '.join(missing)} in the tool's environment", mend, tool.name)
+        else:
+            yield over_http
 
 
 def hooks(desk: Desk) -> Iterator[Verdict]:
@@ -46,7 +57,7 @@ def protocols(desk: Desk) -> Iterator[Verdict]:
     """What each tool is told."""
     for tool in desk.tools:
         found = _look(desk, tool, tool.telling(desk.checkout.top))
-        yield warn(found.detail, found.mend, tool.name) if found.state == "fail" else found
+        yield warn(found.detail, found.mend, tool.name) if found.state is State.FAIL else found
 
 
 def git_hooks(desk: Desk) -> Iterator[Verdict]:
@@ -86,7 +97,8 @@ def _look(desk: Desk, tool: Tool, edit: Edit, top: Path | None = None) -> Verdic
         return fail(f"{edit.path} has no {edit.what} of ours", _FIX, tool.name)
     if held is Held.DIFFERS:
         return warn(f"{edit.path} is not as this version writes it ({edit.what})", _FIX, tool.name)
-    return ok(edit.path, tool.name)
+    trusted = ", once trusted in Codex (/hooks)" if tool is codex.CODEX and edit.what == "hooks" else ""
+    return ok(edit.path + trusted, tool.name)
 
 
 def _one_line(text: str) -> str:

@@ -37,8 +37,8 @@ _RUN = """\
 interlock_run() {
   if command -v interlock >/dev/null 2>&1; then interlock "$@"; return; fi
   interlock_env="$(git rev-parse --git-common-dir 2>/dev/null)/../.interlock/local.env"
-  interlock_python=$(sed -n 's/^[ ]*\\(export  *\\)\\{0,1\\}INTERLOCK_COMMAND *= *//p' "$interlock_env" 2>/dev/null |
-    tail -n 1 | tr -d '\\r"'"'")
+  interlock_python=$(sed -n 's/^[ ]*\\(export  *\\)\\{0,1\\}INTERLOCK_COMMAND *= *//p' "$interlock_env" \
+    .interlock/local.env 2>/dev/null | tail -n 1 | tr -d '\\r"'"'")
   if [ -x "$interlock_python" ]; then "$interlock_python" -P -m mcp_gateway.agent "$@"; return; fi
   echo "interlock is not installed here: HOOK was not checked (install it, then run interlock doctor)" >&2
 }

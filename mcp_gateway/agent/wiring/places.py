@@ -57,6 +57,16 @@ def check_token(text: str) -> str:
     return token
 
 
+def check_agent(name: str, place: Place) -> str:
+    """The name that runs go by, empty for none of their own. Raises UserError."""
+    if name and not re.fullmatch(r"[A-Za-z0-9](?:[A-Za-z0-9._-]{0,78}[A-Za-z0-9])?", name):
+        raise UserError("--agent: a name has letters and digits, and . _ - within, at most 80.")
+    bound = place.me.get("agent")
+    if name and bound and name != bound:
+        raise UserError(f"The token is bound to the agent {bound}, so runs here cannot be called {name}.")
+    return name
+
+
 def find(settings: Settings, checkout: Checkout, asker: Asker, *, project: str, repository: str) -> Place:
     """Ask the server who the token is and where the checkout belongs.
 
