@@ -124,7 +124,10 @@ INSTALLED_APPS = [
     "mcp_gateway",
 ]
 # Pages of docs/ that apps make from their own code: what `manage.py docs` writes, and checks.
-DOCUMENTS: dict[str, str] = {"command.md": "mcp_gateway.agent.reference.document"}
+DOCUMENTS: dict[str, str] = {
+    "command.md": "mcp_gateway.agent.reference.document",
+    "generated/tools.md": "mcp_gateway.reference.document",
+}
 MIDDLEWARE = [
     "django.middleware.security.SecurityMiddleware",
     "whitenoise.middleware.WhiteNoiseMiddleware",

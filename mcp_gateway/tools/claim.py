@@ -85,7 +85,7 @@ def tell(given: Given) -> str:
 def _granted(claim: Shape) -> str:
     lines = [
         f"GRANTED: {words.held(claim)}, fence {claim['fence']}, until {words.clock(claim['expires_at'])}.",
-        "Renewed while you keep calling. Release it when you are done.",
+        "Sync renews it. Release it when you are done.",
     ]
     if claim["took_over"]:
         lines.append("Taken over from a holder that had lapsed: look at what it left before you edit.")

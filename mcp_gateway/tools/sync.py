@@ -32,15 +32,20 @@ _RUN = ("agent", "tool", "thread_id", "worktree", "branch", "repository", "inten
 
 
 def translate(arguments: SyncArguments, caller: Caller) -> Translation:
-    """POST instances where no run is named, PATCH it where it says something of itself; then GET sync."""
+    """POST instances where no run is named; else its heartbeat, and PATCH where it says something of itself. Then GET
+    sync.
+    """
     me = caller.instance
     if me is None:
         body = arguments.given(*_RUN)
         if caller.agent is not None:
             body.setdefault("agent", caller.agent)
         me = (yield Step("instance_register", body=body, key=arguments.idempotency_key)).body["handle"]
-    elif said := arguments.given("intent", "lane", "branch"):
-        yield Step("instance_change", body=said, id=me.partition(".")[0])
+    else:
+        # Presence comes with any call; leases are renewed by a heartbeat, and this is the only one an agent has here.
+        yield Step("instance_heartbeat", id=me)
+        if said := arguments.given("intent", "lane", "branch"):
+            yield Step("instance_change", body=said, id=me.partition(".")[0])
     yield Step("sync", query=arguments.given("after", "wait_seconds"), instance=me)
 
 
@@ -97,10 +102,10 @@ SYNC = Tool(
     name="sync",
     description=(
         "Call first, and now and then. Without instance it registers this session (or resumes it by thread_id) and "
-        "answers your handle; with it, what is new: your claims, messages, who is here."
+        "answers your handle; with it, it renews what you hold and tells what is new: claims, messages, who is here."
     ),
     arguments=SyncArguments,
-    routes=("instance_register", "instance_change", "sync"),
+    routes=("instance_register", "instance_heartbeat", "instance_change", "sync"),
     shows=("instance", "claims", "queue", "inbox", "others", "frozen"),
     translate=translate,
     tell=tell,

@@ -2,6 +2,8 @@
 
 import pytest
 
+from tenants import ids
+from tenants.db import transaction
 from tenants.permissions import Permission as P
 from tests.client import Api, check_shape
 from tests.mcp.speaking import Mcp
@@ -38,6 +40,18 @@ def test_with_an_instance_sync_changes_what_the_run_says_of_itself(ada):
     told = ada.call("sync", intent="something else", branch="topic")
     assert (told.body["instance"]["intent"], told.body["instance"]["branch"]) == ("something else", "topic")
     assert told.body["instance"]["epoch"] == 1
+
+
+def test_sync_renews_what_the_run_holds(web, place, ada):
+    claim = ada.call("claim", paths=["a.py"]).body
+    with transaction(place.team_id) as tx:
+        tx.run(
+            "UPDATE coordination_claim SET expires_at = clock_timestamp() + interval '1 min'"
+            " WHERE team_id = %s AND id = %s",
+            [place.team_id, ids.parse("clm", claim["id"])],
+        )
+    [held] = ada.call("sync").body["claims"]
+    assert held["id"] == claim["id"] and held["seconds_left"] > 600
 
 
 def test_the_header_names_the_run_and_the_argument_goes_before_it(web, place, era):

@@ -100,6 +100,7 @@ class Command(BaseCommand):
                 if not path.exists() or path.read_text() != text:
                     raise CommandError(f"docs/{name} has drifted: run `python3 manage.py docs` and commit it")
             else:
+                path.parent.mkdir(parents=True, exist_ok=True)
                 path.write_text(text)
                 self.stdout.write(f"wrote docs/{name}")
 
