@@ -119,8 +119,9 @@ async def _call_tool(ctx: ServerRequestContext[Any], params: types.CallToolReque
     )
 
 
-def visit_of(ctx: ServerRequestContext[Any]) -> Visit:
+def visit_of(ctx: ServerRequestContext[Any, Any]) -> Visit:
     """The visit behind a request as the SDK hands it on."""
+    assert ctx.request is not None  # over HTTP there is one
     visit: Visit = ctx.request.scope[VISIT]
     return visit
 

@@ -19,8 +19,8 @@ from coordination.api.waits import Gone, Wait
 from coordination.services.results import STATUS, Answer
 from mcp_gateway import mistakes
 from mcp_gateway.held import Held
-from mcp_gateway.tools import Tool, scopes_of, tools_of
-from mcp_gateway.tools.base import LONGEST_WAIT_S, Caller, Given, Shape, Step, Translation
+from mcp_gateway.tools import scopes_of, tools_of
+from mcp_gateway.tools.base import LONGEST_WAIT_S, Caller, Given, Shape, Step, Tool, Translation
 from tenants.idempotency import Stored
 from tenants.permissions import Permission
 from tenants.principal import Principal
@@ -108,7 +108,7 @@ class Visit:
         self.called = name
         call = _ToolCall(self, tool, arguments)
         lane = self.place.project or str(arguments.get("project", ""))[:40]
-        given = await self._run(lane, call.start)
+        given: Result | Answer = await self._run(lane, call.start)
         if not isinstance(given, Answer):
             return given
         self.waited = True

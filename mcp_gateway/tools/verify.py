@@ -13,6 +13,7 @@ from mcp_gateway.tools.base import Arguments, Caller, Given, Hints, Step, Tool, 
 
 Path = Annotated[str, StringConstraints(min_length=1, max_length=4096)]
 _CHANGE = {"type": "object", "properties": {"path": {"type": "string"}, "blob": {"type": "string"}}}
+_COVERED = frozenset({"covered", "attested", "exempt"})
 _MOST = 50
 
 
@@ -45,7 +46,7 @@ def tell(given: Given) -> str:
     body = given.body
     if "code" in body:
         return words.refusal(body)
-    loose = [finding for finding in body["findings"] if finding["status"] not in ("covered", "attested")]
+    loose = [finding for finding in body["findings"] if finding["status"] not in _COVERED]
     lines = [f"{body['verdict'].upper()}: {len(body['findings']) - len(loose)} of {len(body['findings'])} are covered."]
     for finding in loose[:_MOST]:
         line = f"- {words.plain(finding['path'])} {finding['status'].replace('_', ' ')}"

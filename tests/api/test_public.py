@@ -94,11 +94,6 @@ def test_every_problem_type_resolves(web):
     assert get(web, "/problems/made-up").status_code == 404
 
 
-def test_what_is_not_served_yet_says_so(web):
-    refused = httpx.post(web.url + "/mcp/team/project", json={})
-    assert (refused.status_code, refused.json()["code"]) == (501, "not_served")
-
-
 def test_trace_and_request_ids_are_in_the_log(place):
     from tests.client import Api
 
