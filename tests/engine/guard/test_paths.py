@@ -106,7 +106,7 @@ def test_a_call_is_settled_to_what_it_does_in_this_checkout() -> None:
             Danger("git restore", ("a", "../d"), "worktree"),
             Danger("git restore", ("/other/a",), "worktree"),
             Danger("git checkout", (), "head"),
-            Danger("git checkout", (), "head", "/other"),
+            Danger("git switch", (), "head", "/other"),
             Danger("git reset --hard", (), "worktree", ".."),
         ],
     )

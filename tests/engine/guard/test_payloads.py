@@ -97,6 +97,13 @@ def test_what_is_no_object_is_refused(payload: Any) -> None:
         read("claude-code", payload)
 
 
+@pytest.mark.parametrize("model", ["\ud800", "a\0", "m" * 201, 7, ["m"]])
+def test_a_models_name_that_is_none_is_left_out(model: Any) -> None:
+    payload = {"session_id": "s", "cwd": "/r", "hook_event_name": "Stop", "model": model}
+    assert read("codex", payload).model == ""
+    assert read("codex", payload | {"model": {"id": "m"}}).model == "m"
+
+
 def test_an_unknown_client_is_refused_by_name() -> None:
     with pytest.raises(PayloadError, match="'other' is no client"):
         read("other", {})
