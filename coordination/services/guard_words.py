@@ -57,8 +57,10 @@ def _shell(path: str) -> str:
 
 def held(conflicts: Sequence[Shape], now: datetime, *, paths: Sequence[str], free: Sequence[str], total: int) -> str:
     """An edit of ground that is held, or awaited before, by others. ``conflicts`` as refusals.conflicts_shown."""
-    told = "; ".join(_one(conflict, now) for conflict in conflicts[:_MOST])
-    more = f"; and {total - _MOST} more" if total > _MOST else ""
+    distinct = _distinct(conflicts)
+    told = "; ".join(_one(conflict, now) for conflict in distinct[:_MOST])
+    left = total - (len(conflicts) - len(distinct)) - _MOST
+    more = f"; and {left} more" if left > 0 else ""
     first = conflicts[0]["holder"]
     path = _shell(paths[0])
     ends = min(conflict["lapses_at"] or conflict["expires_at"] for conflict in conflicts)
@@ -73,6 +75,14 @@ def held(conflicts: Sequence[Shape], now: datetime, *, paths: Sequence[str], fre
         "Do not write it by another way.",
     ]
     return "\n".join([*lines, DATA])
+
+
+def _distinct(conflicts: Sequence[Shape]) -> list[Shape]:
+    """One for each path and holder: several claims of one holder over a path are one obstacle."""
+    found: dict[tuple[str, str, str], Shape] = {}
+    for conflict in conflicts:
+        found.setdefault((conflict["wanted"], conflict["holder"]["instance"], conflict["blocked_by"]), conflict)
+    return list(found.values())
 
 
 def _free(free: Sequence[str]) -> str:

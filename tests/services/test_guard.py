@@ -55,6 +55,14 @@ def test_a_refusal_says_who_until_when_and_what_to_do_next(place: Place) -> None
     assert claim(place.agent("cleo"), "free.py").kind == "granted"
 
 
+def test_several_claims_of_one_holder_over_a_path_are_told_as_one(place: Place) -> None:
+    ada, ben = session(place, "ada"), session(place, "ben")
+    ada.edit("a.py")
+    handle = ada.edit("a.py")["instance"]["handle"]
+    claim(ada.principal.acting(instance=handle), "a.py", "file:a.py")
+    assert ben.edit("a.py")["reason"].count("a.py is held by ada") == 1
+
+
 def test_files_beside_each_other_and_below_wide_claims_of_other_files_are_never_in_the_way(place: Place) -> None:
     ada, ben = session(place, "ada"), session(place, "ben")
     for path in ("src/a.py", "Makefile", "docs/README.md"):
