@@ -186,6 +186,11 @@ def _another_copy(known: Run, run: Run) -> bool:
     return known.owner is not None and known.owner != run.owner and processes.alive(known.owner)
 
 
+def has_copies(settings: Settings, run: Run) -> bool:
+    """Whether another process that still works has a record of the same run."""
+    return any(known.instance == run.instance and _another_copy(known, run) for known in _records(settings))
+
+
 def forget(settings: Settings, run: Run) -> None:
     """Take a run's record away; one that is not there is fine. Another copy's record is that one's."""
     for known, file in _files(folder_of(settings)):

@@ -19,9 +19,16 @@ _LOOP = """
 import json, subprocess, sys
 for line in sys.stdin:
     job = json.loads(line)
-    done = subprocess.run(job["argv"], cwd=job["cwd"], env=job["env"], input=job["stdin"].encode(), capture_output=True)
-    out, err = done.stdout.decode("utf-8", "replace"), done.stderr.decode("utf-8", "replace")
-    print(json.dumps({"code": done.returncode, "out": out, "err": err}), flush=True)
+    pipes = dict.fromkeys(("stdin", "stdout", "stderr"), subprocess.PIPE)
+    with subprocess.Popen(job["argv"], cwd=job["cwd"], env=job["env"], **pipes) as process:
+        told = b""
+        if job["answers"]:  # its input stays open until it has said so many lines
+            process.stdin.write(job["stdin"].encode())
+            process.stdin.flush()
+            told = b"".join(process.stdout.readline() for _ in range(job["answers"]))
+        out, err = process.communicate(b"" if job["answers"] else job["stdin"].encode())
+    out, err = (told + out).decode("utf-8", "replace"), err.decode("utf-8", "replace")
+    print(json.dumps({"code": process.returncode, "out": out, "err": err}), flush=True)
 """
 
 
@@ -92,14 +99,23 @@ class Worker:
             assert stream is not None
             stream.close()
 
-    def run(self, *argv: str, stdin: str = "", cwd: Path | None = None, check: int | None = None, **env: str) -> Done:
-        """Run a command."""
+    def run(
+        self,
+        *argv: str,
+        stdin: str = "",
+        cwd: Path | None = None,
+        check: int | None = None,
+        answers: int = 0,
+        **env: str,
+    ) -> Done:
+        """Run a command. With `answers` its input is closed after it has printed so many lines."""
         assert self.process.stdin is not None and self.process.stdout is not None
         job = {
             "argv": argv,
             "cwd": str(cwd or self.cwd),
             "env": child_environment(**self.env, **env),
             "stdin": stdin,
+            "answers": answers,
         }
         self.process.stdin.write(json.dumps(job).encode() + b"\n")
         self.process.stdin.flush()
@@ -114,6 +130,21 @@ class Worker:
     def interlock(self, *args: str, cwd: Path | None = None, check: int | None = None, **env: str) -> Done:
         """The command, started by a shell."""
         return self.run("sh", "-c", '"$@"', "sh", *COMMAND, *args, cwd=cwd, check=check, **env)
+
+
+    def mcp(self, tool: str, *, cwd: Path | None = None, **arguments: Any) -> Any:
+        """What a tool answers over a bridge that this process starts, as its client would."""
+        hello = {"protocolVersion": "2025-06-18", "capabilities": {}, "clientInfo": {"name": self.name, "version": "1"}}
+        messages = [
+            {"jsonrpc": "2.0", "id": 0, "method": "initialize", "params": hello},
+            {"jsonrpc": "2.0", "method": "notifications/initialized"},
+            {"jsonrpc": "2.0", "id": 1, "method": "tools/call", "params": {"name": tool, "arguments": arguments}},
+        ]
+        lines = "".join(json.dumps(message) + "\n" for message in messages)
+        done = self.run(*COMMAND, "mcp", stdin=lines, answers=2, cwd=cwd)
+        told = {line["id"]: line for line in map(json.loads, done.out.splitlines())}
+        assert "result" in told[1], told
+        return told[1]["result"]["structuredContent"]
 
 
 @dataclass

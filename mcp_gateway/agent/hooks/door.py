@@ -1,5 +1,6 @@
 """The server, as the hook calls of one session in one checkout meet it."""
 
+import contextlib
 from collections.abc import Mapping, Sequence
 from typing import Any
 
@@ -10,6 +11,7 @@ from mcp_gateway.agent.hooks import words
 from mcp_gateway.agent.hooks.memory import Memory
 from mcp_gateway.agent.hooks.targets import Group
 from mcp_gateway.agent.http import Client, NotAllowed, Refused, Unreachable
+from mcp_gateway.agent.output import UserError
 from mcp_gateway.agent.repo import branch
 from mcp_gateway.agent.runs import Run
 from mcp_gateway.agent.settings import INSTANCE, load
@@ -24,6 +26,7 @@ KEPT = ("clear", "resume")
 _SINGLE = ("claude-code", "gemini")
 # The record of a run that a hook began says so; others were registered for a process whose session was not known.
 _BY_HOOK = "hook"
+_ROOT = "root"
 
 Body = dict[str, Any]
 
@@ -92,14 +95,16 @@ class Door:
 
     def _register(self, known: Run | None) -> tuple[Run, Body]:
         before = runs.beside(self.settings, self.use.session)
+        parent = self._parent(before)
         said = {
             "session": self.use.session,
             "agent": self.settings.agent or (known.agent if known else ""),
             "tool": self.client,
             "model": self.use.model[:120],
             "worktree": known.worktree if known else "",
-            "parent": self._parent(before),
-            "source": self.use.source if self.use.event is Event.SESSION_START else "",
+            "parent": parent,
+            # A client that clears without a word: the first that is heard of the new session is an edit.
+            "source": self.use.source if self.use.event is Event.SESSION_START else "clear" if parent else "",
         }
         answer = self._post(Event.SESSION_START, {name: value for name, value in said.items() if value}, "")
         run = runs.from_instance(
@@ -109,11 +114,12 @@ class Door:
             known.worktree if known else str(self.group.checkout.top),
         )
         run.policy, run.offline, run.probe = answer["policy"], answer["offline"], answer["guard"]["probe"]
-        run.more = {_BY_HOOK: self.client}
+        run.more = {_BY_HOOK: self.client} | ({_ROOT: parent} if _unnamed(before, parent) else {})
         for other in before:
             if self.client in _SINGLE or self.use.source in KEPT or _BY_HOOK not in other.more:
                 runs.forget(self.settings, other)
         runs.record(self.settings, run)
+        self.memory.is_shared(runs.has_copies(self.settings, run))
         if self.use.event is not Event.SESSION_START:
             self.told.append(self.greeting(answer))
         return run, answer
@@ -142,8 +148,14 @@ class Door:
             return
         if self.use.source not in KEPT and INSTANCE not in self.env:
             runs.forget(self.settings, run)
-        if INSTANCE not in self.env:
-            self._post(Event.SESSION_END, {"source": self.use.source}, run.handle)
+        if INSTANCE in self.env:
+            return
+        self._post(Event.SESSION_END, {"source": self.use.source}, run.handle)
+        root = run.more.get(_ROOT)
+        if root and self.use.source not in KEPT:
+            # What tools began before the first hook was heard is over, too.
+            with contextlib.suppress(UserError):
+                Client(self.settings, timeout=SECONDS, retries=0).request("DELETE", f"instances/{root}")
 
     def _post(self, event: Event, body: Body, handle: str) -> Body:
         if self.memory.away:
@@ -170,6 +182,11 @@ class Door:
         self.memory.is_back()
         self.memory.learn(answer.body["policy"], answer.body["offline"])
         return answer.body
+
+
+def _unnamed(before: Sequence[Run], parent: str) -> bool:
+    """Whether the parent was registered for this process before its session was known."""
+    return any(run.instance == parent and _BY_HOOK not in run.more for run in before)
 
 
 def _stale(answer: Body, run: Run) -> bool:

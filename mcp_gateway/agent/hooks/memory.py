@@ -37,10 +37,12 @@ class Memory:
     # --- covered paths ---
 
     def covers(self, paths: Iterable[str]) -> bool:
-        """Whether each of these paths was found covered a moment ago."""
+        """Whether each of these paths was found covered a moment ago, and no other copy of the session is about."""
         known, now = self._mapping("paths"), time.time()
         # A clock that was set back must not make an answer last.
-        return all(0 < float(known.get(path, 0)) - now <= MOST_SECONDS for path in paths)
+        return not self.said.get("shared") and all(
+            0 < float(known.get(path, 0)) - now <= MOST_SECONDS for path in paths
+        )
 
     def cover(self, instance: str, paths: Iterable[str], seconds: float) -> None:
         """Remember these paths as this run's for so long."""
@@ -50,6 +52,10 @@ class Memory:
         if seconds > 0:
             kept |= dict.fromkeys(paths, now + min(seconds, MOST_SECONDS))
         self.said |= {"instance": instance, "paths": dict(list(kept.items())[-_MOST_PATHS:])}
+
+    def is_shared(self, shared: bool) -> None:
+        """Whether two processes run this session: one of them may do nothing more, so every edit is asked about."""
+        self.said["shared"] = shared
 
     def uncover(self) -> None:
         """Forget what was covered."""
