@@ -15,14 +15,12 @@ Whatever the clients send besides is not looked at; contents of files and prompt
 from __future__ import annotations
 
 import re
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from typing import Any
 
 from .patches import patched
-from .scope import MAX_PATH
-from .shell import read_argv, read_command, read_powershell
 from .types import DELETE as DELETED
-from .types import WRITE, Event, PayloadError, Reading, ToolUse, Touch
+from .types import MAX_PATH, WRITE, Event, PayloadError, Reading, ToolUse, Touch
 
 CLIENTS = ("claude-code", "codex", "cursor", "gemini")
 
@@ -196,10 +194,8 @@ def _tool(client: str, tool: str, payload: Payload) -> Reading:
         return _file(_input(payload), WRITE)
     if client == "cursor" and tool in _DELETE_TOOLS:
         return _file(_input(payload), DELETED)
-    if tool in _SHELL_TOOLS[client]:
-        return _shell(_input(payload), _text(payload, "cwd", MAX_PATH), read_command)
-    if tool in _POWERSHELL_TOOLS:
-        return _shell(_input(payload), _text(payload, "cwd", MAX_PATH), read_powershell)
+    if tool in _SHELL_TOOLS[client] or tool in _POWERSHELL_TOOLS:
+        return _shell(_input(payload), _text(payload, "cwd", MAX_PATH), powershell=tool in _POWERSHELL_TOOLS)
     return Reading()
 
 
@@ -225,10 +221,13 @@ def _patch(given: object) -> Reading:
     raise PayloadError("the hook's payload holds no patch")
 
 
-def _shell(fields: Payload, cwd: str, reader: Callable[[str, str, str], Reading]) -> Reading:
+def _shell(fields: Payload, cwd: str, *, powershell: bool = False) -> Reading:
+    from .shell import read_argv, read_command, read_powershell  # noqa: PLC0415 - most calls need none of it
+
     command = next((fields[field] for field in _COMMAND_FIELDS if fields.get(field) is not None), None)
     start = next((folder for field in _FOLDER_FIELDS if (folder := _text(fields, field, MAX_PATH))), "")
     if isinstance(command, str):
+        reader = read_powershell if powershell else read_command
         return reader(command, cwd, start) if len(command) <= MAX_COMMAND else Reading(opaque=True)
     if isinstance(command, Sequence) and command and all(isinstance(word, str) for word in command):
         short = sum(map(len, command)) <= MAX_COMMAND
@@ -239,7 +238,7 @@ def _shell(fields: Payload, cwd: str, reader: Callable[[str, str, str], Reading]
 def _cursor_tool(name: str, tool: str, payload: Payload) -> tuple[str, Reading]:
     cwd = _text(payload, "cwd", MAX_PATH)
     if name in ("beforeShellExecution", "afterShellExecution"):
-        return tool or "Shell", _shell(payload, cwd, read_command)
+        return tool or "Shell", _shell(payload, cwd)
     if name == "afterFileEdit":
         return tool or "Edit", _file(payload, WRITE)
     given = payload.get("tool_input")

@@ -13,13 +13,11 @@ from collections.abc import Iterable
 from dataclasses import dataclass, field
 
 from .tree import Body, Kind, Part, Simple, Word
-from .types import DELETE, WRITE, Danger, Reading, Touch
+from .types import DELETE, MAX_PATH, WRITE, Danger, Reading, Touch
 
 UNKNOWN = "\0"
 # A command that names more is read no further, but for being opaque.
 MAX_TOUCHES = 256
-# Longer than any system takes.
-MAX_PATH = 4096
 _MAX_WORDS = 64
 _OPEN, _COMMA, _CLOSE, _CLASS = "\1", "\2", "\3", "\4"
 _MARKS = str.maketrans({"{": _OPEN, ",": _COMMA, "}": _CLOSE, "[": _CLASS, "*": UNKNOWN, "?": UNKNOWN})

@@ -17,6 +17,9 @@ class Event(enum.StrEnum):
     SESSION_END = "session_end"
 
 
+# Longer than any system takes.
+MAX_PATH = 4096
+
 WRITE, DELETE = "write", "delete"
 WORKTREE, INDEX, STASH, HEAD = "worktree", "index", "stash", "head"
 
