@@ -23,8 +23,8 @@ from coordination.api.stream import Receive, Send
 from coordination.api.waits import Gone
 from coordination.engine.guard import paths, payloads, replies
 from coordination.engine.guard.types import Danger, ToolUse
-from coordination.services import guard
-from coordination.services.guard_calls import HookCall
+from coordination.services.guard import judging
+from coordination.services.guard.calls import HookCall
 from tenants.permissions import Permission
 from tenants.principal import Principal
 from tenants.problems import Code, Problem, invalid, not_found
@@ -108,7 +108,7 @@ def _answer(guest: Guest, asked: _Asked, context: Context) -> Response:
         agent = _agent(asked.query)
         use = _read(asked.body)
         call = _call(principal, asked, agent, use)
-        body = guard.judge(principal, asked.project, call).body
+        body = judging.judge(principal, asked.project, call).body
         decision = replies.Decision(body["decision"], body["reason"], body["context"])
         told = replies.reply(CLIENT, use.event, decision).stdout
         request_id = (b"x-request-id", context.request_id.encode())
@@ -155,7 +155,7 @@ def _call(principal: Principal, asked: _Asked, agent: str, use: ToolUse) -> Hook
     }
     root = named
     if root is None:
-        known = guard.whereabouts(principal, asked.project, _checked(said)) if use.event != "session_start" else None
+        known = judging.whereabouts(principal, asked.project, _checked(said)) if use.event != "session_start" else None
         root = known or use.cwd[:_MOST_ROOT]
     said["worktree"] = root
     touches = [(_relative(root, use.cwd, touch.path), touch.action) for touch in use.touches]

@@ -4,8 +4,8 @@ from dataclasses import dataclass, field
 from typing import Any
 
 from coordination.engine.guard.types import Danger, Event, Touch
-from coordination.services import guard
-from coordination.services.guard_calls import HookCall
+from coordination.services.guard import judging
+from coordination.services.guard.calls import HookCall
 from tenants import ids
 from tenants.db import transaction
 from tenants.permissions import PRESETS
@@ -28,7 +28,7 @@ class Session:
     def call(self, event: str, **said: Any) -> Body:
         """The answer to a hook call of this session."""
         told = {"session": self.session, "agent": self.agent, "tool": "claude-code", **self.where, **said}
-        return guard.judge(self.principal, "main", HookCall(event=Event(event), **told)).body
+        return judging.judge(self.principal, "main", HookCall(event=Event(event), **told)).body
 
     def start(self, source: str = "startup", **said: Any) -> Body:
         """A session begins."""

@@ -4,9 +4,10 @@ import pytest
 
 from coordination.engine.guard.types import Event
 from coordination.selectors import instances as selectors
-from coordination.services import guard, instances, presence
+from coordination.services import instances, presence
 from coordination.services import sync as syncing
-from coordination.services.guard_calls import HookCall
+from coordination.services.guard import judging
+from coordination.services.guard.calls import HookCall
 from tenants.db import transaction
 from tenants.permissions import PRESETS, Permission
 from tenants.principal import Actor, Principal
@@ -91,13 +92,13 @@ def test_the_agents_name_is_the_tokens_else_the_tools(
     actor = Actor("token", "tok_x", "t")
     principal = Principal(place.team_id, place.slug, actor, PRESETS["agent"], agent=bound)
     call = HookCall(Event.PROMPT, session="s", agent=said, tool=tool)
-    assert guard.judge(principal, "main", call).body["instance"]["agent"] == name
+    assert judging.judge(principal, "main", call).body["instance"]["agent"] == name
 
 
 def test_a_token_bound_to_an_agent_is_no_other(place: Place) -> None:
     principal = Principal(place.team_id, place.slug, Actor("token", "tok_x", "t"), PRESETS["agent"], agent="lint")
     with pytest.raises(Problem) as caught:
-        guard.judge(principal, "main", HookCall(Event.PROMPT, session="s", agent="other"))
+        judging.judge(principal, "main", HookCall(Event.PROMPT, session="s", agent="other"))
     assert caught.value.code == "forbidden"
 
 
@@ -105,7 +106,7 @@ def test_who_may_not_coordinate_may_not_ask(place: Place) -> None:
     actor = Actor("token", "tok_x", "t")
     principal = Principal(place.team_id, place.slug, actor, frozenset(Permission) - {Permission.COORDINATE})
     with pytest.raises(Problem) as caught:
-        guard.judge(principal, "main", HookCall(Event.PROMPT, session="s"))
+        judging.judge(principal, "main", HookCall(Event.PROMPT, session="s"))
     assert caught.value.code == "forbidden"
 
 

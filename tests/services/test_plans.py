@@ -7,8 +7,9 @@ from typing import Any
 import pytest
 
 from coordination.engine.guard.types import Event, Touch
-from coordination.services import claims, drains, guard, instances, leases, sync, verify
-from coordination.services.guard_calls import HookCall
+from coordination.services import claims, drains, instances, leases, sync, verify
+from coordination.services.guard import judging
+from coordination.services.guard.calls import HookCall
 from coordination.services.requests import Change, ScopeRequest
 from tenants import ledger
 from tests.making import claim, make_place
@@ -176,7 +177,7 @@ def _verify_attested(full: Full) -> Any:
 def _edit_by_handle(full: Full) -> Any:
     claim(full.one, path := full.path())
     touch = (Touch(path, "write"), Touch(seeded_path(7), "write"))
-    return lambda: guard.judge(full.one, "main", HookCall(Event.PRE_TOOL, touches=touch))
+    return lambda: judging.judge(full.one, "main", HookCall(Event.PRE_TOOL, touches=touch))
 
 
 def _edit_of_own(full: Full) -> Any:

@@ -3,8 +3,8 @@
 from coordination.api.call import Call
 from coordination.api.schemas.guard import GuardCreate
 from coordination.engine.guard.types import Danger, Event, Touch
-from coordination.services import guard as services
-from coordination.services.guard_calls import HookCall
+from coordination.services.guard import judging as services
+from coordination.services.guard.calls import HookCall
 from coordination.services.results import Answer
 
 

@@ -6,9 +6,9 @@ from uuid import UUID
 
 from coordination.engine.decide import Wanted, decide
 from coordination.engine.modes import Mode
-from coordination.services import guard_words as words
-from coordination.services.guard_calls import HookCall, Seen
-from coordination.services.guard_touches import Target, split
+from coordination.services.guard import words
+from coordination.services.guard.calls import HookCall, Seen
+from coordination.services.guard.touches import Target, split
 from coordination.store import guards
 from tenants import ids, ledger
 from tenants.db import Transaction

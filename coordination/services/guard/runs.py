@@ -14,7 +14,7 @@ from uuid import UUID
 from coordination.engine.guard.paths import PROBE
 from coordination.engine.modes import Mode
 from coordination.services import acting, instances
-from coordination.services.guard_calls import HookCall, Seen
+from coordination.services.guard.calls import HookCall, Seen
 from coordination.store import guards, scenes
 from coordination.store import instances as instance_rows
 from coordination.store.grounds import Place

@@ -5,10 +5,10 @@ from collections.abc import Sequence
 from coordination.engine.decide import Standing, Wanted, decide
 from coordination.engine.guard.types import DELETE, Danger
 from coordination.engine.modes import Mode
-from coordination.services import guard_words as words
 from coordination.services import refusals
-from coordination.services.guard_calls import HookCall, Refusal, Seen
-from coordination.services.guard_touches import Target, normal, split, target
+from coordination.services.guard import words
+from coordination.services.guard.calls import HookCall, Refusal, Seen
+from coordination.services.guard.touches import Target, normal, split, target
 from coordination.store import guards
 from coordination.store.scenes import Scene
 from tenants import ids

@@ -18,8 +18,8 @@ from coordination.engine.overlap import contains, covers_path, overlaps
 from coordination.engine.patterns import escaped
 from coordination.selectors import shapes
 from coordination.services import claims
-from coordination.services import guard_words as words
-from coordination.services.guard_calls import AUTO_CLAIM, OBSERVE, HookCall, Refusal, Seen, Shape
+from coordination.services.guard import words
+from coordination.services.guard.calls import AUTO_CLAIM, OBSERVE, HookCall, Refusal, Seen, Shape
 from coordination.services.requests import ClaimRequest, ScopeRequest
 from coordination.store import claims as claim_rows
 from coordination.store.grounds import Place

@@ -13,10 +13,10 @@ from coordination.engine.decide import Standing
 from coordination.engine.guard.paths import is_exempt, is_probe
 from coordination.engine.guard.types import Event
 from coordination.selectors import shapes
-from coordination.services import acting, guard_after, guard_dangers, guard_news, guard_runs, guard_touches, presence
-from coordination.services import guard_words as words
-from coordination.services.guard_calls import OBSERVE, STRICT, HookCall, Refusal, Seen, Shape
-from coordination.services.guard_touches import Judgement, Target
+from coordination.services import acting, presence
+from coordination.services.guard import after, dangers, news, runs, touches, words
+from coordination.services.guard.calls import OBSERVE, STRICT, HookCall, Refusal, Seen, Shape
+from coordination.services.guard.touches import Judgement, Target
 from coordination.services.results import Answer
 from coordination.store import guards, instances
 from tenants import ids, ledger
@@ -49,7 +49,7 @@ def judge(principal: Principal, project: str, call: HookCall) -> Answer:
 def whereabouts(principal: Principal, project: str, call: HookCall) -> str | None:
     """The checkout that this session was registered with, for doors that are told absolute paths; None if unknown."""
     principal.require(Permission.COORDINATE)
-    return guard_runs.worktree_of(principal, project_resolve(principal, project), call)
+    return runs.worktree_of(principal, project_resolve(principal, project), call)
 
 
 # --- before a tool ---------------------------------------------------------------------------------------------------
@@ -66,26 +66,26 @@ class _Looked:
 
 
 def _pre_tool(principal: Principal, ref: ProjectRef, call: HookCall) -> Answer:
-    touched, everything = guard_touches.targets(call.touches), guard_dangers.targets(call.dangers)
-    placed, places = guard_touches.place(principal, ref, call, [*touched, *everything])
+    touched, everything = touches.targets(call.touches), dangers.targets(call.dangers)
+    placed, places = touches.place(principal, ref, call, [*touched, *everything])
 
     def look(tx: Transaction, seen: Seen) -> _Looked:
-        covered, left = guard_touches.split(seen, placed[: len(touched)])
-        findings = guard_touches.findings(tx, ref, covered, call.touches)
-        danger = guard_dangers.judge(tx, ref, call, seen, placed) if call.dangers else None
+        covered, left = touches.split(seen, placed[: len(touched)])
+        findings = touches.findings(tx, ref, covered, call.touches)
+        danger = dangers.judge(tx, ref, call, seen, placed) if call.dangers else None
         return _Looked(covered, left, findings, danger)
 
-    seen, looked = guard_runs.within(principal, ref, call, look, places)
+    seen, looked = runs.within(principal, ref, call, look, places)
     if call.touches or call.dangers:
         presence.judged(principal.team_id, seen.me.instance_id)
         seen = _proved(seen)
-    if probes := [path for touch in call.touches if is_probe(path := guard_touches.normal(touch.path))]:
+    if probes := [path for touch in call.touches if is_probe(path := touches.normal(touch.path))]:
         return _probe(principal, ref, seen, probes[0], looked.findings)
     me = principal.acting(instance=_handle(seen))
     if looked.danger is not None and seen.policy != OBSERVE:
-        found = looked.findings + [guard_touches.finding(t.path, "unclaimed") for t in looked.left]
+        found = looked.findings + [touches.finding(t.path, "unclaimed") for t in looked.left]
         return _refused(me, ref, seen, looked.danger, found)
-    judged = guard_touches.judge(me, ref, call, seen, looked.left)
+    judged = touches.judge(me, ref, call, seen, looked.left)
     return _decided(me, ref, call, seen, looked, judged)
 
 
@@ -144,34 +144,34 @@ def _write_refused(me: Principal, ref: ProjectRef, seen: Seen, refusal: Refusal)
 
 
 def _session_start(principal: Principal, ref: ProjectRef, call: HookCall) -> Answer:
-    me = guard_runs.begin(principal, ref, call)
-    seen, told = guard_runs.within(me, ref, call, lambda tx, seen: guard_news.start(tx, ref, seen))
+    me = runs.begin(principal, ref, call)
+    seen, told = runs.within(me, ref, call, lambda tx, seen: news.start(tx, ref, seen))
     return _answer(seen, "allow", context=told)
 
 
 def _prompt(principal: Principal, ref: ProjectRef, call: HookCall) -> Answer:
-    def news(tx: Transaction, seen: Seen) -> str:
-        return guard_news.start(tx, ref, seen) if seen.first else guard_news.prompt(tx, ref, seen)
+    def told_now(tx: Transaction, seen: Seen) -> str:
+        return news.start(tx, ref, seen) if seen.first else news.prompt(tx, ref, seen)
 
-    seen, told = guard_runs.within(principal, ref, call, news)
+    seen, told = runs.within(principal, ref, call, told_now)
     return _answer(seen, "allow", context=told)
 
 
 def _post_tool(principal: Principal, ref: ProjectRef, call: HookCall) -> Answer:
     wanted = [
-        guard_touches.target(path)
-        for path in dict.fromkeys(map(guard_touches.normal, call.dirty))
+        touches.target(path)
+        for path in dict.fromkeys(map(touches.normal, call.dirty))
         if not is_exempt(path) and not is_probe(path)
     ]
-    placed, places = guard_touches.place(principal, ref, call, wanted)
+    placed, places = touches.place(principal, ref, call, wanted)
 
     def look(tx: Transaction, seen: Seen) -> tuple[list[str], str]:
-        return guard_after.judge(tx, principal, ref, call, seen, placed) if placed else ([], "")
+        return after.judge(tx, principal, ref, call, seen, placed) if placed else ([], "")
 
-    seen, (missed, told) = guard_runs.within(principal, ref, call, look, places)
+    seen, (missed, told) = runs.within(principal, ref, call, look, places)
     if told:
         seen = replace(seen, row=seen.row | {"guard_missed_at": seen.me.now})
-    return _answer(seen, "allow", context=told, findings=[guard_touches.finding(path, "unclaimed") for path in missed])
+    return _answer(seen, "allow", context=told, findings=[touches.finding(path, "unclaimed") for path in missed])
 
 
 def _stop(principal: Principal, ref: ProjectRef, call: HookCall) -> Answer:
@@ -179,12 +179,12 @@ def _stop(principal: Principal, ref: ProjectRef, call: HookCall) -> Answer:
         if call.source != "subagent":
             guards.rest(tx, seen.me.instance_id, "idle")
 
-    seen, _ = guard_runs.within(principal, ref, call, rest)
+    seen, _ = runs.within(principal, ref, call, rest)
     return _answer(seen, "allow")
 
 
 def _session_end(principal: Principal, ref: ProjectRef, call: HookCall) -> Answer:
-    seen = guard_runs.finish(principal, ref, call)
+    seen = runs.finish(principal, ref, call)
     if seen is None:
         return _unknown(principal, ref)
     with transaction(principal.team_id, lean=True) as tx:
@@ -216,18 +216,18 @@ def _stale(principal: Principal, ref: ProjectRef, call: HookCall, problem: Probl
     if row is None or not rows:
         raise problem
     me = acting.Acting(row["id"], row["root_id"], row["agent_id"], row["agent_name"], rows[0]["now"], rows[0])
-    seen = Seen(me, row, guard_runs.NOTHING)
+    seen = Seen(me, row, runs.NOTHING)
     over = problem.code is Code.INSTANCE_SUPERSEDED
     reason = words.superseded(row["epoch"]) if over else words.ended()
     edits = call.event is Event.PRE_TOOL and (call.touches or call.dangers or call.opaque)
     if not edits:
         return _answer(seen, "allow", context=reason)
-    paths = tuple(guard_touches.normal(touch.path) for touch in call.touches)
+    paths = tuple(touches.normal(touch.path) for touch in call.touches)
     refusal = Refusal("superseded" if over else "ended", reason, paths)
     if seen.policy == OBSERVE:
         _write_refused(principal, ref, seen, refusal)
         return _answer(seen, "allow", context=words.observed(reason))
-    return _refused(principal, ref, seen, refusal, [guard_touches.finding(path, "unclaimed") for path in paths])
+    return _refused(principal, ref, seen, refusal, [touches.finding(path, "unclaimed") for path in paths])
 
 
 def _answer(
@@ -254,7 +254,7 @@ def _cache(seen: Seen, decision: str, findings: Sequence[Shape]) -> int:
     if decision != "allow" or not ends:
         return 0
     left = int((min(ends) - seen.me.now).total_seconds()) - 1
-    return max(0, min(guard_touches.CACHE_S, left))
+    return max(0, min(touches.CACHE_S, left))
 
 
 def _unknown(principal: Principal, ref: ProjectRef) -> Answer:

@@ -11,8 +11,8 @@ from uuid import UUID
 from coordination.engine.guard.state import OBSERVE
 from coordination.selectors import claims as claim_selectors
 from coordination.selectors import inboxes
-from coordination.services import guard_words as words
-from coordination.services.guard_calls import STRICT, Seen
+from coordination.services.guard import words
+from coordination.services.guard.calls import STRICT, Seen
 from coordination.services.instances import inbox_of
 from coordination.store import claims, guards, instances
 from tenants import ids, ledger
