@@ -8,6 +8,7 @@ from pathlib import Path
 import pytest
 
 from mcp_gateway.agent.wiring import githooks
+from tests.agent.desk import Session
 from tests.agent.wiring import SYSTEM, environment, git, init, program, snapshot
 
 
@@ -130,3 +131,20 @@ def test_a_hook_manager_that_came_later_and_calls_ours_is_left(zoe, top):
 def test_git_hooks_can_be_left_out(zoe, top):
     assert init(zoe, "--tool", "claude", "--no-git-hooks").code == 0
     assert not (top / ".git/hooks/pre-commit").exists()
+
+
+def test_a_commit_goes_through_what_was_wired(zoe, top):
+    assert init(zoe, "--tool", "claude").code == 0
+    ben = Session(top, **zoe.env, INTERLOCK_AGENT="ben")
+    try:
+        assert ben("claim", "src/api/users.py").code == 0
+        assert zoe("claim", "README.md").code == 0
+        (top / "README.md").write_text("mine")
+        done = zoe.run(["git", "commit", "--quiet", "--message", "Mine.", "README.md"])
+        assert done.code == 0, done.err
+        assert "Agent-Instance: ins_" in git("log", "-1", "--format=%B", at=top)
+        (top / "src/api/users.py").write_text("not mine")
+        done = zoe.run(["git", "commit", "--quiet", "--message", "Theirs.", "src/api/users.py"])
+        assert done.code == 1 and "ben" in done.err
+    finally:
+        ben.end()
