@@ -157,6 +157,9 @@ def _of(runs: Sequence[Run], chain: Sequence[Process]) -> list[Run]:
         return [run for run in runs if run.owner is None]
     for process in processes.reachable(chain):
         found = [run for run in runs if run.owner is not None and _same(run.owner, process)]
+        if processes.kind(process) is processes.Kind.TERMINAL:
+            # What an editor starts by itself, such as git for a button, is its person's and not its agent's.
+            found = [run for run in found if run.tool == "shell"]
         if found:
             return found
     return []
