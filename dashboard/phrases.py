@@ -35,8 +35,23 @@ _VERBS: Mapping[str, tuple[str, str]] = {
     "instance.stale": ("went silent", "wait"),
     "instance.gone": ("is gone", "wait"),
     "instance.ended": ("left", "plain"),
+    "instance.changed": ("changed what it says of itself", "plain"),
+    "allocation.made": ("was given a number", "good"),
+    "allocation.released": ("gave a number back", "plain"),
+    "guard.started": ("began a session with the guard", "plain"),
+    "guard.refused": ("was kept from", "bad"),
+    "guard.probed": ("tried the guard's probe: it works", "good"),
+    "guard.missed": ("changed without the guard having seen it", "bad"),
+    "change.attested": ("had covered changes attested", "good"),
     "message.posted": ("wrote a message", "plain"),
     "message.acked": ("acknowledged a message", "plain"),
+    "team.created": ("made the team", "good"),
+    "member.added": ("brought in a member", "good"),
+    "member.changed": ("changed a member's role", "plain"),
+    "member.removed": ("took out a member", "plain"),
+    "token.created": ("made a token", "good"),
+    "token.changed": ("changed a token", "plain"),
+    "token.revoked": ("revoked a token", "bad"),
     "project.created": ("created the project", "good"),
     "project.changed": ("changed the project", "plain"),
     "project.frozen": ("froze the project", "bad"),
@@ -54,19 +69,33 @@ def phrase(event: Mapping[str, Any]) -> Phrase:
     verb, tone = _VERBS.get(event["type"], (event["type"], "plain"))
     data = event["data"] if isinstance(event["data"], Mapping) else {}
     what = _what(data)
-    note = f"and {len(what) - _SHOWN} more" if len(what) > _SHOWN else str(data.get("reason") or data.get("why") or "")
+    note = f"and {len(what) - _SHOWN} more" if len(what) > _SHOWN else _note(data)
     return Phrase(verb, tuple(what[:_SHOWN]), note, tone)
 
 
 def _what(data: Mapping[str, Any]) -> list[str]:
     scopes = data.get("scopes")
     if isinstance(scopes, list):
-        return [str(scope.get("pattern", "")) for scope in scopes if isinstance(scope, Mapping)]
-    wanted = data.get("wanted")
-    if isinstance(wanted, list):
-        return [str(pattern) for pattern in wanted]
+        return [ground(str(scope.get("pattern", ""))) for scope in scopes if isinstance(scope, Mapping)]
+    for name in ("wanted", "paths"):
+        if isinstance(named := data.get(name), list) and named:
+            return [ground(str(pattern)) for pattern in named]
+    if data.get("verb"):
+        return [str(data["verb"])]
     slug = data.get("slug")
     return [str(slug)] if slug else []
+
+
+def _note(data: Mapping[str, Any]) -> str:
+    holders = data.get("held_by")
+    if isinstance(holders, list) and holders:
+        return f"held by {', '.join(str(holder) for holder in holders[:_SHOWN])}"
+    return str(data.get("reason") or data.get("why") or "")
+
+
+def ground(pattern: str) -> str:
+    """A pattern as people read it: a single file is a path to them."""
+    return pattern.removeprefix("file:")
 
 
 def who(event: Mapping[str, Any]) -> str:

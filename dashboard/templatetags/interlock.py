@@ -46,6 +46,12 @@ def who(event: dict[str, object]) -> str:
     return phrases.who(event)
 
 
+@register.filter
+def ground(pattern: str) -> str:
+    """A pattern as people read it."""
+    return phrases.ground(pattern)
+
+
 @register.simple_tag
 def signup_open() -> bool:
     """Whether this deployment lets anybody make an account."""
