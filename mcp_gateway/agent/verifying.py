@@ -43,11 +43,11 @@ def ask(
     if client.settings.repository:
         said["repository"] = client.settings.repository
     named = [change for change in changes if sendable(change.path)]
-    parts = [
-        _checked(client.request("POST", "verify", said | {"changes": part}, timeout=timeout)) for part in _parts(named)
+    answers = [
+        _checked(client.request("POST", "verify", said | {"changes": part}, timeout=timeout)) for part in parts(named)
     ]
     strange = [_unnamed(change.path) for change in changes if not sendable(change.path)]
-    return _merged(parts, strange)
+    return _merged(answers, strange)
 
 
 def _checked(answer: Answer) -> Shape:
@@ -56,7 +56,8 @@ def _checked(answer: Answer) -> Shape:
     return dict(answer.body)
 
 
-def _parts(changes: Iterable[Change]) -> Iterator[list[Shape]]:
+def parts(changes: Iterable[Change]) -> Iterator[list[Shape]]:
+    """Changes as the server takes them, in lists of a size that one call may have."""
     part: list[Shape] = []
     size = 0
     for change in changes:
