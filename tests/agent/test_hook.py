@@ -19,6 +19,14 @@ def test_a_session_is_told_who_it_is_what_the_rules_are_and_how_the_guard_proves
     assert "The guard works" in refused(ada.edit(probe))
 
 
+def test_a_session_is_told_who_is_here_and_what_others_hold(ada: Session, ben: Session) -> None:
+    ada.start()
+    allowed(ada.edit("src/a"))
+    told = allowed(ben.start())
+    assert "Held by others: src/a by claude-code (ins_" in told and "In this same checkout: claude-code" in told
+    assert "Held by others" not in allowed(ada.start("compact"))
+
+
 def test_the_first_touch_claims_and_another_session_is_refused_with_who_holds_it(ada: Session, ben: Session) -> None:
     ada.start()
     ben.start()

@@ -9,7 +9,7 @@ from coordination.engine.guard.replies import ALLOW, ASK, DENY, Decision
 from coordination.engine.guard.types import Event, ToolUse
 from mcp_gateway.agent.files import make
 from mcp_gateway.agent.hooks import words
-from mcp_gateway.agent.hooks.door import KEPT, Away, Body, Door
+from mcp_gateway.agent.hooks.door import KEPT, SECONDS, Away, Body, Door
 from mcp_gateway.agent.hooks.entry import folder_of, memory_of
 from mcp_gateway.agent.hooks.memory import Memory, prune
 from mcp_gateway.agent.hooks.targets import Group, home, unsendable
@@ -18,6 +18,7 @@ from mcp_gateway.agent.settings import FOLDER, NotConfigured
 # A repository where git takes too long is not looked at again for so long.
 _SLOW_SECONDS = 600.0
 _MOST_BASELINE = 2000
+_MOST_CLAIMS = 20
 _MOST_LOG = 256_000
 _HEAVY = {ALLOW: 0, ASK: 1, DENY: 2}
 
@@ -144,16 +145,28 @@ def _start(door: Door) -> list[str]:
 
     prune(folder_of(door.group))
     door.memory.uncover()
-    if use_is_new(door.use):
+    if door.use.source != "compact":  # what is changed already when a session begins is not its doing
         _remember_dirt(door.memory, dirt.look(door.group.checkout.top))
     _, said = door.begin()
     door.memory.save()
-    return [door.greeting(said)] if said else []
+    return [door.greeting(said), _held_by_others(door, said)] if said else []
 
 
-def use_is_new(use: ToolUse) -> bool:
-    """Whether a session only now begins to work: what is changed already is not its doing."""
-    return use.source not in ("compact",)
+def _held_by_others(door: Door, said: Body) -> str:
+    """What to keep off, so far; a glance, which the session can do without."""
+    from mcp_gateway.agent import wording
+    from mcp_gateway.agent.http import Client
+    from mcp_gateway.agent.output import UserError, clean
+
+    me = said["instance"]
+    client = Client(door.settings, instance=me["handle"], timeout=SECONDS, retries=0)
+    try:
+        held = client.request("GET", "claims", query={"state": "held", "limit": _MOST_CLAIMS}).body["items"]
+    except UserError:
+        return ""
+    others = [claim for claim in held if claim["holder"]["instance"] != me["holder"]]
+    told = [f"{wording.ground(claim['scopes'])[:200]} by {wording.who(claim['holder'])}" for claim in others]
+    return f"Held by others: {clean('; '.join(told))}." if told else ""
 
 
 def _prompt(door: Door) -> list[str]:
