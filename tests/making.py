@@ -1,13 +1,14 @@
 """Teams, credentials and runs for tests: every test makes its own team, so tests are apart as customers are."""
 
 import secrets
+import threading
 from dataclasses import dataclass
 from uuid import UUID
 
 from coordination.services import claims, instances
 from coordination.services.requests import ClaimRequest, ScopeRequest
 from coordination.services.results import Answer
-from tenants import ids, tokens
+from tenants import ids, ledger, tokens
 from tenants.db import transaction
 from tenants.models import Project, Repository, Team, Token
 from tenants.permissions import PRESETS, ROLES, Permission
@@ -53,6 +54,11 @@ class Place:
         principal = Principal(self.team_id, self.slug, actor, PRESETS["agent"])
         answer = instances.register(principal, self.project, agent=name, **said)  # type: ignore[arg-type]
         return principal.acting(instance=answer.body["handle"])
+
+    def publish(self) -> None:
+        """Number what the project's ledger has; whoever has the publisher's turn just now is waited for."""
+        while ledger.publish(self.team_id, self.project_id) is None:
+            threading.Event().wait(0.01)
 
     def set_policy(self, **policy: object) -> None:
         """Change the project's policy."""

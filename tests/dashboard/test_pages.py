@@ -4,8 +4,7 @@ import re
 
 import pytest
 
-from coordination import notify
-from tenants import auth, ledger
+from tenants import auth
 from tenants.auth import principal_for_token
 from tenants.db import transaction
 from tenants.models import Membership, Project, Token
@@ -25,11 +24,6 @@ def member(web, place, role: str) -> Visitor:
     person = make_person(role.title())
     join(place, role, person=person)
     return signed_in(web.url, person)
-
-
-def publish(place) -> None:
-    while ledger.publish(place.team_id, place.project_id) is None:
-        notify.threading.Event().wait(0.01)
 
 
 # Home
@@ -81,7 +75,7 @@ def test_every_role_sees_the_project_with_agents_claims_queue_and_events(web, pl
     claim(a, "src/auth", reason="sessions become cookies", branch="feat/cookies")
     claim(b, "src/auth/x.py", wait_seconds=0, urgency="high")
     claim(b, "src/auth/y.py")
-    publish(place)
+    place.publish()
     page = visitor.get(f"/t/{place.slug}/p/main/")
     for shown in (
         "backend-codex", "Signed cookies", "sessions become cookies", "feat/cookies", "src/auth", "exclusive",
@@ -104,7 +98,7 @@ def test_a_project_without_agents_says_how_to_bring_in_the_first(web, place):
 def test_what_agents_write_is_shown_as_text(web, place):
     a = place.agent("a", intent="<script>alert(1)</script>")
     claim(a, "src/<b>x", reason='"><img src=x onerror=alert(1)>')
-    publish(place)
+    place.publish()
     page = member(web, place, "viewer").get(f"/t/{place.slug}/p/main/")
     assert not page.all("script") and not page.all("img") and not page.all("b")
     assert "<script>alert(1)</script>" in page.text and "src/<b>x" in page.text

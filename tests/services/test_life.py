@@ -227,9 +227,7 @@ def test_a_manager_revokes_anybodys_claim_and_its_holder_is_told():
     assert leases.release(place.owner, "main", held.body["id"]).kind == "ok"
     assert claim_selectors.claim_get(a, "main", held.body["id"])["state"] == "revoked"
     assert leases.renew(a, "main", held.body["id"]).kind == "lost"
-    from tenants import ledger
-
-    ledger.publish(place.team_id, place.project_id)
+    place.publish()
     types = [item["type"] for item in messages.inbox(a, "main").body["items"]]
     assert "claim.revoked" in types
 

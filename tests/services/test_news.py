@@ -4,14 +4,8 @@ import pytest
 
 from coordination.selectors import messages as selectors
 from coordination.services import events, freeze, messages, sync
-from tenants import ledger
 from tenants.problems import Problem
 from tests.making import claim, make_place
-
-
-def _published(place):
-    while ledger.publish(place.team_id, place.project_id) is None:
-        pass
 
 
 def _inbox(principal, **asked):
@@ -23,7 +17,7 @@ def test_a_message_reaches_its_instance_its_agents_next_run_and_everybody():
     a, b = place.agent("a"), place.agent("b")
     for to in (b.instance, "b", "all", "nobody-yet"):
         messages.post(a, "main", to=to, text=f"to {to}")
-    _published(place)
+    place.publish()
     texts = [item["message"]["text"] for item in _inbox(b)["items"] if item["message"]]
     assert texts == [f"to {b.instance}", "to b", "to all"]
     sender = _inbox(b)["items"][0]["message"]["sender"]
@@ -35,7 +29,7 @@ def test_an_inbox_cursor_moves_only_when_it_is_presented():
     place = make_place()
     a, b = place.agent("a"), place.agent("b")
     messages.post(a, "main", to="b", text="one")
-    _published(place)
+    place.publish()
     first = _inbox(b)
     assert _inbox(b)["items"] == first["items"], "a lost answer loses no mail"
     assert _inbox(b, after=int(first["cursor"]))["items"] == []
@@ -48,7 +42,7 @@ def test_an_acknowledgement_reaches_the_sender_once():
     sent = messages.post(a, "main", to="b", text="please", ack_required=True)
     for _ in range(2):
         messages.acknowledge(b, "main", message_ids=(sent.body["id"],))
-    _published(place)
+    place.publish()
     acked = [item for item in _inbox(a)["items"] if item["type"] == "message.acked"]
     assert len(acked) == 1
     [listed] = selectors.message_list(a, "main")["items"]
@@ -70,7 +64,7 @@ def test_an_inbox_can_be_held_until_something_comes():
     held = messages.inbox(b, "main", wait_seconds=30)
     assert held.hold is not None and held.hold.again().hold is not None
     messages.post(a, "main", to="b", text="now")
-    _published(place)
+    place.publish()
     answer = held.hold.again()
     assert answer.hold is None and len(answer.body["items"]) == 1
 
@@ -83,7 +77,7 @@ def test_sync_tells_everything_in_one_answer():
     claim(b, "x.py", wait_seconds=0)
     messages.post(a, "main", to="b", text="hello")
     freeze.freeze(place.owner, "main", "stop")
-    _published(place)
+    place.publish()
     told = sync.sync(b, "main").body
     assert told["frozen"] is True
     assert [c["scopes"][0]["pattern"] for c in told["claims"]] == ["y.py"]
@@ -101,7 +95,7 @@ def test_events_are_read_once_each_in_one_order_and_filtered():
     for n in range(5):
         claim(a, f"{n}.py")
     events.publish_topic(a, "main", "build.done", {"ok": True})
-    _published(place)
+    place.publish()
     seen, cursor = [], 0
     while page := events.read(a, "main", after=cursor, limit=2).body["items"]:
         seen += page
@@ -119,7 +113,7 @@ def test_a_cursor_below_what_retention_left_is_told_where_to_start():
 
     place = make_place()
     a = place.agent("a")
-    _published(place)
+    place.publish()
     with transaction(place.team_id) as tx:
         tx.run("UPDATE tenants_ledgerhead SET oldest_seq = 5 WHERE team_id = %s", [place.team_id])
     with pytest.raises(Problem) as caught:

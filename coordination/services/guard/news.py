@@ -54,7 +54,7 @@ def start(tx: Transaction, ref: ProjectRef, seen: Seen) -> str:
         *_news(tx, ref, seen),
     ]
     if seen.row["guard_probe"]:
-        lines.append(f"(To see that the guard works: writing {seen.row['guard_probe']} must be refused.)")
+        lines.append(words.prove(seen.row["guard_probe"]))
     return "\n".join(lines)
 
 

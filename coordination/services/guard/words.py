@@ -112,6 +112,11 @@ def _one(conflict: Shape, now: datetime) -> str:
     return f"{ground} is held{mode} by {plain(holder['agent'], 80)} ({holder['instance']}{about}) {until(ends, now)}"
 
 
+def prove(probe: str) -> str:
+    """What makes the guard prove itself at the start of a session."""
+    return f"Once, before the first edit: write {probe} with the file tool. It is refused: the guard works."
+
+
 def unclaimed(paths: Sequence[str]) -> str:
     """An edit of free ground under the policy ``strict``."""
     names = " ".join(_shell(path) for path in paths[:_MOST])

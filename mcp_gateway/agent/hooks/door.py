@@ -4,7 +4,6 @@ import contextlib
 from collections.abc import Mapping, Sequence
 from typing import Any
 
-from coordination.engine.guard.paths import PROBE
 from coordination.engine.guard.types import Danger, Event, ToolUse
 from mcp_gateway.agent import processes, runs
 from mcp_gateway.agent.hooks import words
@@ -137,9 +136,7 @@ class Door:
 
     def greeting(self, answer: Body) -> str:
         """What a session is told at its start."""
-        probe = answer["guard"]["probe"]
-        lines = [answer["context"], words.protocol(), words.probe(probe) if probe.startswith(PROBE) else ""]
-        return "\n".join(line for line in lines if line)
+        return "\n".join(line for line in (answer["context"], words.protocol()) if line)
 
     def end(self) -> None:
         """The session is over. Raises Away."""

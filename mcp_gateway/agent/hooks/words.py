@@ -55,13 +55,6 @@ def unnameable(paths: Sequence[str]) -> str:
     )
 
 
-def probe(path: str) -> str:
-    """What makes the guard prove itself."""
-    return (
-        f"Once, before the first edit: write {path} with the file tool. It is refused, and that proves the guard works."
-    )
-
-
 def protocol() -> str:
     """What an agent has to know of working beside others."""
     return (
