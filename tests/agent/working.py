@@ -131,7 +131,6 @@ class Worker:
         """The command, started by a shell."""
         return self.run("sh", "-c", '"$@"', "sh", *COMMAND, *args, cwd=cwd, check=check, **env)
 
-
     def mcp(self, tool: str, *, cwd: Path | None = None, **arguments: Any) -> Any:
         """What a tool answers over a bridge that this process starts, as its client would."""
         hello = {"protocolVersion": "2025-06-18", "capabilities": {}, "clientInfo": {"name": self.name, "version": "1"}}
