@@ -59,9 +59,8 @@ def test_a_team_alone_may_use_what_it_must_share_in_company():
         assert pool.queued == 2  # a thread is idle, and kept for company
         now = 60.0
         last = pool.run("loud", "x", gate.wait)
-        while pool.running < 4:
+        while (pool.running, pool.queued) != (4, 2):  # in their order, on the thread that company left
             await asyncio.sleep(0.001)
-        assert pool.queued == 2  # in their order, on the thread that company left
         gate.set()
         await asyncio.gather(*alone, *more, last)
         pool.drain()
