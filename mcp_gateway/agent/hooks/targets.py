@@ -41,13 +41,8 @@ def groups(use: ToolUse) -> list[Group]:
         if place is not None and not is_exempt(place[1]):
             place[0].touches.setdefault(place[1], touch.action)
     for danger in use.dangers:
-        group = found.at(_absolute(use.cwd, danger.where or ".") or "")
-        if group is None:
-            continue
-        paths = [place for path in danger.paths if (place := found.place(use.cwd, path, gone=True)) is not None]
-        if paths or not danger.paths:
-            inside = tuple(path for there, path in paths if there is group)
-            group.dangers.append(Danger(danger.verb, inside, danger.what))
+        for group, paths in found.endangered(use.cwd, danger):
+            group.dangers.append(Danger(danger.verb, paths, danger.what))
     return [group for group in found.known.values() if group.touches or group.dangers]
 
 
@@ -75,6 +70,15 @@ class _Finder:
                 group = Group(checkout, Path(folder))
                 self._places[folder] = self.known.setdefault((checkout.top, file), group)
         return self._places[folder]
+
+    def endangered(self, cwd: str, danger: Danger) -> list[tuple[Group, tuple[str, ...]]]:
+        """The checkouts that a git command acts on, each with the paths in it; none: all of the one it runs in."""
+        if not danger.paths:
+            group = self.at(_absolute(cwd, danger.where or ".") or "")
+            return [(group, ())] if group is not None else []
+        placed = [place for path in danger.paths if (place := self.place(cwd, path, gone=True)) is not None]
+        groups = {id(group): group for group, _ in placed}
+        return [(group, tuple(path for other, path in placed if other is group)) for group in groups.values()]
 
     def place(self, cwd: str, path: str, *, gone: bool) -> tuple[Group, str] | None:
         """The checkout and the path in it. A link that is taken away is the link, one that is written its target."""
