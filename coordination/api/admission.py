@@ -22,6 +22,7 @@ from coordination.api.render import Context, Response
 from coordination.api.stream import Receive, Send
 from coordination.api.waits import Gone
 from coordination.notify import hub
+from coordination.services import drains
 from tenants.auth import principal_for_token
 from tenants.principal import Principal
 from tenants.problems import Problem
@@ -90,9 +91,10 @@ class Admission:
         return self._pool
 
     def drain(self) -> None:
-        """At shutdown: let what runs finish."""
+        """At shutdown: let what runs finish, and leave the lines that requests of this process stood in."""
         if self._pool is not None:
             self._pool.drain()
+        drains.waiters.leave()
 
     def address(self, scope: dict[str, Any], headers: Given) -> str:
         """Where the request came from; behind a trusted proxy, what the proxy says."""

@@ -294,13 +294,13 @@ class Waiters:
 
     def __init__(self) -> None:
         self._lock = threading.Lock()
-        self._held: dict[UUID, set[UUID]] = {}
+        self._held: dict[UUID, dict[UUID, Callable[[], None]]] = {}
         self._thread: threading.Thread | None = None
 
-    def add(self, team_id: UUID, entry_id: UUID) -> None:
-        """Renew this entry from now on."""
+    def add(self, team_id: UUID, entry_id: UUID, abandon: Callable[[], None]) -> None:
+        """Renew this entry from now on; ``abandon`` it where this process ends before its wait does."""
         with self._lock:
-            self._held.setdefault(team_id, set()).add(entry_id)
+            self._held.setdefault(team_id, {})[entry_id] = abandon
             if self._thread is None:
                 self._thread = threading.Thread(target=self._renew_for_ever, name="waiters", daemon=True)
                 self._thread.start()
@@ -310,9 +310,26 @@ class Waiters:
         with self._lock:
             held = self._held.get(team_id)
             if held is not None:
-                held.discard(entry_id)
+                held.pop(entry_id, None)
                 if not held:
                     del self._held[team_id]
+
+    def leave(self, seconds: float = 5.0) -> None:
+        """This process ends: nobody holds a connection for its waiters any more. Gives up on what takes longer.
+
+        A request may have lined up, and its door have stopped before it began to wait.
+        """
+        until = time.monotonic() + seconds
+        with self._lock:
+            left = [abandon for held in self._held.values() for abandon in held.values()]
+            self._held.clear()
+        for abandon in left:
+            if time.monotonic() > until:
+                return
+            try:
+                abandon()
+            except Exception:
+                log.exception("a waiter was left behind: its time runs out by itself")
 
     def _renew_for_ever(self) -> None:
         while True:

@@ -69,10 +69,10 @@ def enqueue(
     body = shapes.entry(row, position=position, waiting_for=blockers, granted=None)
     if not wait:
         return Answer("queued", body)
-    tx.after_commit(lambda: drains.waiters.add(principal.team_id, entry_id))
     soonest = min((scene.ends[c.standing.id] for c in decision.conflicts if c.standing.id in scene.ends), default=None)
     first_look = soonest - me.now.timestamp() + 0.02 if soonest else LOOK_AGAIN_S
     waiting = EntryWait(principal, ref, entry_id, seconds=wait, first_look=first_look)
+    tx.after_commit(lambda: drains.waiters.add(principal.team_id, entry_id, waiting.abandon))
     return Answer("queued", body, hold=waiting.hold())
 
 

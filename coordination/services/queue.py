@@ -38,8 +38,8 @@ def attach(
     answer = waiting.state_of(principal, ref, found, taking=mine, as_claim=as_claim)
     if not (mine and wait_seconds and answer.kind == "queued"):
         return answer
-    drains.waiters.add(principal.team_id, found)
     again = waiting.EntryWait(principal, ref, found, seconds=wait_seconds, first_look=0.0, as_claim=as_claim)
+    drains.waiters.add(principal.team_id, found, again.abandon)
     return Answer("queued", answer.body, hold=again.hold())
 
 

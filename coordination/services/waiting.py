@@ -49,7 +49,7 @@ class EntryWait:
             self._seconds,
             self._again,
             self._give_up,
-            self._abandon,
+            self.abandon,
             max(0.02, min(left, LOOK_AGAIN_S)),
         )
 
@@ -74,7 +74,8 @@ class EntryWait:
         drains.waiters.discard(self._principal.team_id, self._entry_id)
         return self._state(unheld=True)
 
-    def _abandon(self) -> None:
+    def abandon(self) -> None:
+        """Nobody holds a connection for it any more: leave the line, or give back what was granted meanwhile."""
         drains.waiters.discard(self._principal.team_id, self._entry_id)
         abandon(self._principal, self._ref, self._entry_id)
 

@@ -3,7 +3,7 @@
 import pytest
 
 from coordination.selectors import claims as claim_selectors
-from coordination.services import allocations, freeze, leases, verify
+from coordination.services import allocations, drains, freeze, leases, queue, verify
 from coordination.services.requests import Change, ScopeRequest
 from tenants.db import transaction
 from tenants.problems import Problem
@@ -255,3 +255,18 @@ def test_limits_are_told_with_figure_and_limit():
     with pytest.raises(Problem) as caught:
         claim(a, "y.py", ttl_seconds=61)
     assert caught.value.errors[0].field == "ttl_seconds"
+
+
+def test_a_process_that_ends_leaves_the_lines_its_requests_stand_in():
+    place = make_place()
+    a, b, c = place.agent("a"), place.agent("b"), place.agent("c")
+    held = claim(a, "x.py")
+    # These have lined up; their door stops before it begins to wait.
+    waiting = claim(b, "x.py", wait_seconds=60)
+    kept = claim(c, "x.py", wait_seconds=60, idempotent=True)
+    drains.waiters.leave()
+    assert queue.attach(b, "main", waiting.body["id"], None).body["state"] == "cancelled"
+    assert leases.release(a, "main", held.body["id"]).kind == "ok"
+    drains.drain(place.team_id, place.project_id)
+    # Who sent a key may come back for its place: it is offered the ground, and holds it once it has come.
+    assert queue.attach(c, "main", kept.body["id"], None).body["state"] == "granted"
