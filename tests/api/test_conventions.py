@@ -74,7 +74,8 @@ def test_lists_come_in_pages_each_item_once(alice, agent, path):
         assert len(page.json()["items"]) <= 2
         address = page.links.get("next", {}).get("url")
         assert bool(address) == (page.json()["next_cursor"] is not None)
-    assert seen == whole["items"]
+    # By id: when a token was last used, or a run last seen, is written down meanwhile.
+    assert [item["id"] for item in seen] == [item["id"] for item in whole["items"]]
 
 
 @pytest.mark.parametrize(
