@@ -49,5 +49,5 @@ def show(found: dict[str, str], directory: Path, *, as_json: bool, embedded: boo
     print(
         f"\nWire a repository of yours (it asks for the agent token):\n\n  pip install {found['wheel_url']}\n  {wiring}"
     )
-    print("\nOr watch agents share one:\n\n  python3 docs/examples/two_agents.py\n")
+    print("\nOr watch agents share one:\n\n  python3 docs/examples/guarded_agents.py\n")
     print("\nCtrl-C stops everything; the data stays, and `up` goes on with it.\n", flush=True)
