@@ -13,6 +13,7 @@ from typing import Any
 from mcp_gateway.agent import processes, runs
 from mcp_gateway.agent.http import Client
 from mcp_gateway.agent.output import UserError
+from mcp_gateway.agent.process import Process
 from mcp_gateway.agent.repo import Checkout, branch
 from mcp_gateway.agent.runs import Run
 from mcp_gateway.agent.settings import INSTANCE, Settings, load, workplace
@@ -97,7 +98,7 @@ class Joining:
             return made
 
     def _told(
-        self, settings: Settings, client: Client, checkout: Checkout | None, owner: processes.Process | None
+        self, settings: Settings, client: Client, checkout: Checkout | None, owner: Process | None
     ) -> dict[str, Any]:
         tool = self.tool or "mcp"
         told = {

@@ -6,19 +6,11 @@ A process id alone is used again by the system; together with the time of its st
 import os
 import sys
 from collections.abc import Iterable, Sequence
-from dataclasses import dataclass
 from enum import Enum
 
+from mcp_gateway.agent.process import Process
+
 _MOST = 64  # ancestors looked at
-
-
-@dataclass(frozen=True)
-class Process:
-    """A process: its id, when it started (text of the system's own, only to be compared), and its name."""
-
-    pid: int
-    started: str
-    name: str
 
 
 class Kind(Enum):

@@ -18,7 +18,7 @@ from typing import Any
 from mcp_gateway.agent import files, processes
 from mcp_gateway.agent.http import Client, Refused
 from mcp_gateway.agent.output import EXIT_AWAY, UserError
-from mcp_gateway.agent.processes import Process
+from mcp_gateway.agent.process import Process
 from mcp_gateway.agent.repo import Checkout, branch
 from mcp_gateway.agent.settings import FOLDER, INSTANCE, Settings
 

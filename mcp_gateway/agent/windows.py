@@ -2,7 +2,7 @@
 
 import sys
 
-from mcp_gateway.agent.processes import Process
+from mcp_gateway.agent.process import Process
 
 if sys.platform == "win32":
     import ctypes

@@ -8,7 +8,8 @@ from pathlib import Path
 import pytest
 
 from mcp_gateway.agent import processes
-from mcp_gateway.agent.processes import Kind, Process, alive, ancestors, kind, owner, parse_ps, reachable, session
+from mcp_gateway.agent.process import Process
+from mcp_gateway.agent.processes import Kind, alive, ancestors, kind, owner, parse_ps, reachable, session
 
 
 def chain(*names: str) -> list[Process]:

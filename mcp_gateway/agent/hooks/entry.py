@@ -8,14 +8,13 @@ import json
 import os
 import sys
 from collections.abc import Mapping, Sequence
-from pathlib import Path
 from typing import Any
 
 from coordination.engine.guard.payloads import CLIENTS, read
 from coordination.engine.guard.replies import ALLOW, DENY, Decision, reply
 from coordination.engine.guard.types import Event, PayloadError, ToolUse
-from mcp_gateway.agent.hooks.memory import Memory
-from mcp_gateway.agent.hooks.targets import Group, groups, home
+from mcp_gateway.agent.hooks.memory import memory_of
+from mcp_gateway.agent.hooks.targets import groups, home
 from mcp_gateway.agent.settings import FOLDER
 
 MOST_BYTES = 64 * 2**20
@@ -80,16 +79,6 @@ def _before(client: str, use: ToolUse, env: Mapping[str, str]) -> Decision:
     from mcp_gateway.agent.hooks import moments
 
     return moments.before(client, use, env, asked)
-
-
-def memory_of(client: str, use: ToolUse, group: Group) -> Memory:
-    """What this session's calls remember, kept in the main worktree."""
-    return Memory(folder_of(group), client, use.session)
-
-
-def folder_of(group: Group) -> Path:
-    """Where it is kept: beside the records of runs."""
-    return group.checkout.main / FOLDER / "runs"
 
 
 def _may_write_unseen(use: ToolUse) -> bool:

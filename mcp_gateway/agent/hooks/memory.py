@@ -12,9 +12,13 @@ import os
 import time
 from collections.abc import Iterable, Mapping
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from mcp_gateway.agent.files import make, write_private
+
+if TYPE_CHECKING:
+    from coordination.engine.guard.types import ToolUse
+    from mcp_gateway.agent.hooks.targets import Group
 
 SUFFIX = ".cache"
 PENDING = ".offline"
@@ -134,6 +138,11 @@ def drop_covered(folder: Path) -> None:
     for file in _files(folder):
         if file.name != _LAST and _read(file).get("paths"):
             _write(file, _read(file) | {"paths": {}})
+
+
+def memory_of(client: str, use: "ToolUse", group: "Group") -> Memory:
+    """What the calls of this session remember."""
+    return Memory(group.records, client, use.session)
 
 
 def prune(folder: Path) -> None:

@@ -10,8 +10,7 @@ from coordination.engine.guard.types import Event, ToolUse
 from mcp_gateway.agent.files import make
 from mcp_gateway.agent.hooks import words
 from mcp_gateway.agent.hooks.door import KEPT, SECONDS, Away, Body, Door
-from mcp_gateway.agent.hooks.entry import folder_of, memory_of
-from mcp_gateway.agent.hooks.memory import Memory, prune
+from mcp_gateway.agent.hooks.memory import Memory, memory_of, prune
 from mcp_gateway.agent.hooks.targets import Group, home, unsendable
 from mcp_gateway.agent.settings import FOLDER, NotConfigured
 
@@ -143,7 +142,7 @@ def answer(client: str, use: ToolUse, env: Mapping[str, str]) -> Decision:
 def _start(door: Door) -> list[str]:
     from mcp_gateway.agent.hooks import dirt
 
-    prune(folder_of(door.group))
+    prune(door.group.records)
     door.memory.uncover()
     if door.use.source != "compact":  # what is changed already when a session begins is not its doing
         _remember_dirt(door.memory, dirt.look(door.group.checkout.top))

@@ -14,7 +14,7 @@ from pathlib import Path
 from coordination.engine.guard.paths import is_exempt, relative
 from coordination.engine.guard.types import DELETE, Danger, ToolUse
 from mcp_gateway.agent.repo import Checkout
-from mcp_gateway.agent.settings import workplace
+from mcp_gateway.agent.settings import FOLDER, workplace
 
 _WINDOWS = os.name == "nt"
 _UNIX_DRIVE = re.compile(r"/([A-Za-z])(?=/|$)")
@@ -31,6 +31,11 @@ class Group:
     start: Path
     touches: dict[str, str] = field(default_factory=dict)
     dangers: list[Danger] = field(default_factory=list)
+
+    @property
+    def records(self) -> Path:
+        """Where the runs of this checkout are recorded, and what its sessions remember: in the main worktree."""
+        return self.checkout.main / FOLDER / "runs"
 
 
 def groups(use: ToolUse) -> list[Group]:
