@@ -75,6 +75,19 @@ class Cpu:
         used["own"] = times.user + times.system
         return used
 
+    def resident(self) -> dict[str, float]:
+        """Resident memory by kind, in megabytes."""
+        used: dict[str, float] = {"web": 0.0, "postgres": 0.0, "worker": 0.0, "other": 0.0}
+        parents, _ = _processes()
+        for pid in parents:
+            if self._below(pid, parents):
+                try:
+                    pages = int(Path(f"/proc/{pid}/statm").read_text().split()[1])
+                except OSError:
+                    continue
+                used[_kind(pid, self._kinds)] += pages * os.sysconf("SC_PAGE_SIZE") / 2**20
+        return used
+
     def web_server(self) -> str:
         """Which one serves."""
         parents, _ = _processes()
