@@ -4,7 +4,6 @@ import json
 import subprocess
 import sys
 import threading
-import time
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
@@ -18,6 +17,7 @@ from mcp_types import Implementation
 
 from tests.agent.desk import COMMAND, Session, environment, repository, wire
 from tests.agent.stub import Reply, stub
+from tests.concurrency.watching import until
 from tests.web import running_web
 
 MODERN = "2026-07-28"
@@ -115,13 +115,6 @@ def command(*arguments: str, at: Path) -> Any:
     )
     assert done.stderr == "", done.stderr
     return json.loads(done.stdout)
-
-
-def until(condition: Any) -> None:
-    """Wait for it."""
-    end = time.monotonic() + LIMIT
-    while not condition():
-        assert time.monotonic() < end
 
 
 def test_tools_and_shell_commands_of_a_session_are_one_run(checkout: Path) -> None:

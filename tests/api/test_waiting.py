@@ -11,6 +11,7 @@ import httpx
 import pytest
 
 from tests.client import Api, check
+from tests.concurrency.watching import until
 from tests.making import make_place
 from tests.web import Web, running_web
 
@@ -32,14 +33,6 @@ def pair(server) -> tuple[Api, Api]:
     place = make_place()
     api = Api(server.url, place, token=place.token())
     return api.run("first"), api.run("second")
-
-
-def _eventually(condition, seconds: float = 10):
-    deadline = time.monotonic() + seconds
-    while not (found := condition()):
-        assert time.monotonic() < deadline, "it did not happen"
-        time.sleep(0.05)
-    return found
 
 
 def test_a_release_brings_the_waiters_answer(pair):
@@ -81,7 +74,7 @@ def test_a_waiter_that_goes_away_is_cancelled_not_granted(pair):
     first, second = pair
     held = first.claim("x.py").json()
     _send_and_hang_up(second, "P/claims", b'{"paths":["x.py"],"wait_seconds":60}', 0.5)
-    _eventually(lambda: first.get("P/queue", params={"state": "cancelled"}).json()["items"])
+    until(lambda: first.get("P/queue", params={"state": "cancelled"}).json()["items"])
     first.delete(f"P/claims/{held['id']}")
     time.sleep(0.3)
     assert first.get("P/claims", params={"state": "held"}).json()["items"] == []
@@ -108,7 +101,7 @@ def test_many_waits_leave_room_for_others(pair):
             threads.append(threading.Thread(target=lambda run=run: run.claim("x.py", wait_seconds=3)))
     for thread in threads:
         thread.start()
-    _eventually(lambda: len(first.get("P/queue").json()["items"]) == 30)
+    until(lambda: len(first.get("P/queue").json()["items"]) == 30)
     assert first.claim("other.py").status_code == 201
     assert "interlock_waiting_requests 30.0" in httpx.get(f"{first.url}/metrics").text
     for thread in threads:
@@ -170,7 +163,7 @@ class Feed:
         self._thread.join()
 
     def wait_for(self, count: int) -> list[dict]:
-        _eventually(lambda: len(self.events) >= count)
+        until(lambda: len(self.events) >= count)
         return self.events
 
 
@@ -190,7 +183,7 @@ def test_a_stream_tells_what_happens_from_now_on_and_resumes(pair):
     from_start = Feed(first, "?after=0&type=claim.*")
     assert {event["type"] for event in from_start.wait_for(3)} == {"claim.granted"}
     from_start.close()
-    assert _eventually(lambda: "interlock_open_streams 0.0" in httpx.get(f"{first.url}/metrics").text)
+    assert until(lambda: "interlock_open_streams 0.0" in httpx.get(f"{first.url}/metrics").text)
 
 
 @pytest.mark.invariant("INV-13")
@@ -220,7 +213,7 @@ def test_a_revoked_token_ends_its_stream(server):
     assert feed.status == 200
     alice.delete(f"T/tokens/{made['id']}")
     alice.post("P/events", {"topic": "secret"})
-    _eventually(lambda: feed.ended)
+    until(lambda: feed.ended)
     feed.close()
     assert feed.events == []
 
@@ -229,7 +222,7 @@ def test_a_team_has_so_many_streams_and_no_more(place):
     with running_web(STREAMS_PER_TEAM="2") as web:
         api = Api(web.url, place, token=place.token())
         feeds = [Feed(api), Feed(api)]
-        _eventually(lambda: "interlock_open_streams 2.0" in httpx.get(f"{web.url}/metrics").text)
+        until(lambda: "interlock_open_streams 2.0" in httpx.get(f"{web.url}/metrics").text)
         with api.http.stream("GET", api.address("P/events/stream")) as refused:
             assert refused.status_code == 429  # before reading on: a stream that is let in has no end
             refused.read()
@@ -237,4 +230,4 @@ def test_a_team_has_so_many_streams_and_no_more(place):
         assert refused.json()["limited"] == "streams"
         for feed in feeds:
             feed.close()
-        _eventually(lambda: "interlock_open_streams 0.0" in httpx.get(f"{web.url}/metrics").text)
+        until(lambda: "interlock_open_streams 0.0" in httpx.get(f"{web.url}/metrics").text)

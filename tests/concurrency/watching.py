@@ -5,21 +5,23 @@ import threading
 import time
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
-from typing import Any, LiteralString
+from typing import Any, LiteralString, TypeVar
 
 import psycopg
 
+T = TypeVar("T")
 SECONDS = 20.0
 """How long anything may take before a test gives up; nothing is timed."""
 
 
-def until(condition: Callable[[], object], what: str) -> None:
-    """Wait for a condition; fail saying what did not come."""
+def until(condition: Callable[[], T], what: str = "it did not happen") -> T:
+    """Wait for a condition, and answer what it was; fail saying what did not come."""
     deadline = time.monotonic() + SECONDS
     pause = threading.Event()
-    while not condition():
+    while not (found := condition()):
         assert time.monotonic() < deadline, what
         pause.wait(0.003)
+    return found
 
 
 @contextmanager

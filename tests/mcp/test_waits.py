@@ -5,7 +5,6 @@ import os
 import signal
 import socket
 import threading
-import time
 from collections.abc import Iterator
 from concurrent.futures import ThreadPoolExecutor
 from urllib.parse import urlsplit
@@ -16,6 +15,7 @@ from coordination.services.results import Answer, Hold
 from mcp_gateway.tools.base import LONGEST_WAIT_S
 from mcp_gateway.visit import _shorter
 from tests.client import Api
+from tests.concurrency.watching import until
 from tests.making import make_place
 from tests.mcp.speaking import BOTH, ERAS, Mcp
 from tests.web import Web, running_web
@@ -55,19 +55,11 @@ def pair(server, era) -> Pair:
     return Pair(server, era)
 
 
-def _eventually(condition, seconds: float = 15):
-    deadline = time.monotonic() + seconds
-    while not (found := condition()):
-        assert time.monotonic() < deadline, "it did not happen"
-        time.sleep(0.05)
-    return found
-
-
 def test_a_release_brings_the_waiters_answer(pair):
     pair.ada.call("claim", paths=["x.py"])
     with ThreadPoolExecutor() as threads:
         waiting = threads.submit(pair.bob.call, "claim", paths=["x.py"], wait_seconds=40)
-        _eventually(lambda: pair.queue("waiting"))
+        until(lambda: pair.queue("waiting"))
         pair.ada.call("release", all=True)
         told = waiting.result(20)
     assert told.text.startswith("GRANTED") and told.body["holder"]["agent"] == "bob"
@@ -77,7 +69,7 @@ def test_a_message_wakes_whoever_waits_for_mail(pair):
     with ThreadPoolExecutor() as threads:
         mail = threads.submit(pair.bob.call, "message", action="wait")
         news = threads.submit(Mcp.call, _again(pair.ada), "sync", wait_seconds=40)
-        _eventually(lambda: "interlock_waiting_requests 2.0" in pair.api.http.get("/metrics").text)
+        until(lambda: "interlock_waiting_requests 2.0" in pair.api.http.get("/metrics").text)
         pair.ada.call("message", action="send", to="all", text="hello")
         assert '"hello"' in mail.result(20).text and '"hello"' in news.result(20).text
 
@@ -118,7 +110,7 @@ def _hang_up(client: Mcp, arguments: dict, condition, *, accept: str = BOTH) -> 
     head = "".join(f"{name}: {value}\r\n" for name, value in headers.items())
     with socket.create_connection((where.hostname, where.port)) as line:
         line.sendall(f"POST {client.path} HTTP/1.1\r\n{head}\r\n".encode() + body)
-        _eventually(condition)
+        until(condition)
 
 
 @pytest.mark.invariant("INV-11")
@@ -127,12 +119,12 @@ def test_a_client_that_goes_away_leaves_the_queue_and_is_never_granted(pair, acc
     pair.ada.call("claim", paths=["x.py"])
     asked = {"paths": ["x.py"], "wait_seconds": 40}
     _hang_up(pair.bob, asked, lambda: pair.queue("waiting"), accept=accept)
-    [entry] = _eventually(lambda: pair.queue("cancelled"))
+    [entry] = until(lambda: pair.queue("cancelled"))
     assert entry["ended_why"] == "the client went away"
     pair.ada.call("release", all=True)
     assert pair.held() == []
     assert not pair.bob.call("claim", paths=["x.py"]).mistake
-    _eventually(lambda: "interlock_waiting_requests 0.0" in pair.api.http.get("/metrics").text)
+    until(lambda: "interlock_waiting_requests 0.0" in pair.api.http.get("/metrics").text)
 
 
 def test_a_call_that_is_taken_back_by_its_id_leaves_the_queue(server):
@@ -143,7 +135,7 @@ def test_a_call_that_is_taken_back_by_its_id_leaves_the_queue(server):
     cancel = {"jsonrpc": "2.0", "method": "notifications/cancelled", "params": {"requestId": "mine"}}
     with ThreadPoolExecutor() as threads:
         waiting = threads.submit(_again(pair.bob).send, pair.bob.message("tools/call", wait, id="mine"))
-        _eventually(lambda: pair.queue("waiting"))
+        until(lambda: pair.queue("waiting"))
         for params in ({"requestId": "another"}, {"requestId": None}, {}, {"requestId": ["mine"]}):
             assert pair.bob.send(cancel | {"params": params}).status_code < 500
         assert pair.ada.send(cancel).status_code == 202  # another token's
@@ -151,7 +143,7 @@ def test_a_call_that_is_taken_back_by_its_id_leaves_the_queue(server):
         assert pair.bob.send(cancel).status_code == 202
         answer = waiting.result(20).json()
     assert (answer["id"], answer["error"]["code"]) == ("mine", -32800)
-    assert _eventually(lambda: pair.queue("cancelled"))
+    assert until(lambda: pair.queue("cancelled"))
     pair.ada.call("release", all=True)
     assert pair.held() == []
 
@@ -163,7 +155,7 @@ def test_of_two_calls_with_one_id_none_is_taken_back(server):
     cancel = {"jsonrpc": "2.0", "method": "notifications/cancelled", "params": {"requestId": 7}}
     with ThreadPoolExecutor() as threads:
         calls = [threads.submit(_again(pair.bob).send, pair.bob.message("tools/call", wait, id=7)) for _ in range(2)]
-        _eventually(lambda: len(pair.queue("waiting")) == 2)
+        until(lambda: len(pair.queue("waiting")) == 2)
         assert pair.bob.send(cancel).status_code == 202
         pair.ada.call("release", all=True)
         assert all("GRANTED" in call.result(20).text for call in calls)  # one run's: they do not exclude each other
@@ -173,7 +165,7 @@ def test_a_request_with_a_key_may_come_back_for_its_place(pair):
     pair.ada.call("claim", paths=["x.py"])
     asked = {"paths": ["x.py"], "wait_seconds": 40, "idempotency_key": "k"}
     _hang_up(pair.bob, asked, lambda: pair.queue("waiting"))
-    _eventually(lambda: not pair.queue("waiting")[0]["held"])
+    until(lambda: not pair.queue("waiting")[0]["held"])
     pair.ada.call("release", all=True)
     assert pair.bob.call("claim", **asked).text.startswith("GRANTED")
 
@@ -189,13 +181,13 @@ def test_a_server_that_stops_grants_nothing_to_those_who_waited(name):
         for thread in threads:
             thread.start()
         looking = Api(other.url, place, token=place.token())
-        _eventually(lambda: len(looking.get("P/queue").json()["items"]) == 2)
+        until(lambda: len(looking.get("P/queue").json()["items"]) == 2)
         os.kill(web.process.pid, signal.SIGTERM)
         assert web.process.wait(30) is not None
         for thread in threads:
             thread.join(20)
         ada.call("release", all=True)
-        _eventually(lambda: not looking.get("P/claims", params={"state": "held"}).json()["items"])
+        until(lambda: not looking.get("P/claims", params={"state": "held"}).json()["items"])
 
 
 def _claim_in_vain(client: Mcp) -> None:
