@@ -11,7 +11,16 @@ import mcp_types as types
 from django.conf import settings
 
 from coordination.api import parse, render
-from coordination.api.admission import Admission, Given, Guest, bearer, note_request, read_body, send_response
+from coordination.api.admission import (
+    Admission,
+    Given,
+    Guest,
+    bearer,
+    context_of,
+    note_request,
+    read_body,
+    send_response,
+)
 from coordination.api.limits import Headers
 from coordination.api.render import Context, Response
 from coordination.api.stream import Receive, Send
@@ -52,12 +61,7 @@ class McpDoor:
         """Answer one request."""
         started = time.perf_counter()
         headers: Given = dict(scope["headers"])
-        context = Context(
-            parse.request_id(headers.get(b"x-request-id")) or render.new_request_id(),
-            scope["path"],
-            scope["query_string"],
-            parse.trace_id(headers.get(b"traceparent")),
-        )
+        context = context_of(scope, headers)
         if scope["method"] == "HEAD":
             send = _headless(send)
         if context.path == address.PAGE or context.path.startswith(address.METADATA):

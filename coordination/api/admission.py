@@ -15,7 +15,7 @@ from uuid import UUID
 
 from django.conf import settings
 
-from coordination.api import metrics, serve
+from coordination.api import metrics, parse, render, serve
 from coordination.api.limits import Failures, Headers, shared_limiter
 from coordination.api.pool import FairPool
 from coordination.api.render import Context, Response
@@ -167,6 +167,16 @@ class Admission:
 
 def _nothing() -> None:
     """Wakes nobody."""
+
+
+def context_of(scope: dict[str, Any], headers: Given) -> Context:
+    """What every answer to this request says of it."""
+    return Context(
+        parse.request_id(headers.get(b"x-request-id")) or render.new_request_id(),
+        scope["path"],
+        scope["query_string"],
+        parse.trace_id(headers.get(b"traceparent")),
+    )
 
 
 def bearer(headers: Given) -> str | None:

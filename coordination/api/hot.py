@@ -9,8 +9,18 @@ from collections.abc import Callable, Iterable
 from functools import partial
 from typing import Any
 
-from coordination.api import metrics, parse, render, serve
-from coordination.api.admission import Admission, Given, Guest, Who, bearer, note_request, read_body, send_response
+from coordination.api import metrics, render, serve
+from coordination.api.admission import (
+    Admission,
+    Given,
+    Guest,
+    Who,
+    bearer,
+    context_of,
+    note_request,
+    read_body,
+    send_response,
+)
 from coordination.api.call import Call, Route
 from coordination.api.render import Context, Response
 from coordination.api.router import Router
@@ -90,12 +100,7 @@ class HotDoor:
         """Answer one request that carries a bearer token."""
         started = time.perf_counter()
         headers: Given = dict(scope["headers"])
-        context = Context(
-            parse.request_id(headers.get(b"x-request-id")) or render.new_request_id(),
-            scope["path"],
-            scope["query_string"],
-            parse.trace_id(headers.get(b"traceparent")),
-        )
+        context = context_of(scope, headers)
         route: Route | None = None
         extra: Pairs = []
         try:
